@@ -1,0 +1,22 @@
+"""Neural networks whose activation functions are learned, for scikit-learn.
+
+skibias meta-learns activation functions (linear splines, by bi-level optimisation inside ``fit``)
+that give a network the inductive bias its data needs.
+"""
+
+from skibias._learner import ActivationLearner
+from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias._scoring import tv_complexity
+from skibias._spline_activation import SplineActivation
+from skibias._transformer import IAFTransformer
+from skibias._version import __version__
+
+__all__ = [
+    "ActivationLearner",
+    "IAFTransformer",
+    "LearnedActivationMLPClassifier",
+    "LearnedActivationMLPRegressor",
+    "SplineActivation",
+    "__version__",
+    "tv_complexity",
+]

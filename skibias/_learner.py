@@ -1,0 +1,329 @@
+"""The settings object of meta-learning, and learning an activation with it directly."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_X_y
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from skibias._candidates import (
+    Contest,
+    all_diverged_message,
+    candidate_table,
+    diverged_candidates,
+    learned_candidates,
+    make_contest,
+    validation_losses,
+)
+from skibias._learning import (
+    LearningData,
+    is_splitter,
+    learn_activations,
+    learning_data,
+    outside_rows,
+)
+from skibias._preprocessing import SCALINGS, held_out_rows, make_scaler
+from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
+from skibias._validation import INPUT_STARTS, check_learner, check_weights
+from skibias.engine.episodes import stream
+from skibias.engine.losses import LOSSES
+from skibias.engine.metalearn import SCHEDULES
+from skibias.engine.optim import OPTIMIZERS
+
+HELD_OUT_FRACTION = 0.15  # rows on which `learn` compares the restarts
+
+
+class ActivationLearner(BaseEstimator):
+    """How functions are meta-learned: the settings of the bi-level optimisation.
+
+    An inner loop trains networks with the function fixed; an outer loop moves the function
+    along the gradient of their loss on rows that they were not trained on, through the last
+    inner steps (Teney et al., CVPR 2025, Algorithm 1 and App. C). Pass it to an estimator as
+    ``learner=``, or call `learn` for the function itself.
+
+    Settings marked *per restart* may be a sequence, which the restarts take in turn.
+
+    Parameters
+    ----------
+    n_knots : int or "auto", default="auto"
+        Knots of a function, *per restart*. "auto" is 50 for an activation and 65 for the
+        functions of input columns (fewer where a column has fewer distinct values).
+    domain : (float, float), default=(-5.0, 5.0)
+        First and last knot of an activation, in units of pre-activations.
+    init : {"auto", "zeros", "relu", "ramps", "identity"} or callable, default="auto"
+        Function before learning, *per restart*. "auto" takes ReLU and zeros in turn for
+        activations; for input functions a piecewise-linear encoding ("ramps"), or the
+        identity where there is one channel.
+    schedule : {"staggered", "episodic"}, default="staggered"
+        "episodic" is Algorithm 1: fresh networks for every outer step, trained one step longer
+        each time. "staggered" keeps networks of different ages alive, makes an outer step every
+        ``unroll_steps`` inner steps and anneals the outer learning rate to zero.
+    n_restarts : int, default=2
+        Functions learned side by side.
+    n_networks : int or "auto", default="auto"
+        Networks that share one restart's function. "auto" is 2 for the staggered schedule and 1
+        for the episodic one.
+    unroll_steps : int, default=5
+        Last inner steps that the meta-gradient flows through, *per restart*.
+    horizon : int, default=500
+        Inner steps in the life of a staggered network.
+    n_outer_steps : int, default=200
+        Steps on the function; 0 keeps the start.
+    outer_learning_rate : float or "auto", default="auto"
+        Step size on the heights at the knots, *per restart*. "auto" is 0.2 for an activation
+        and 0.01 for input functions.
+    outer_step : {"auto", "clipped", "normalized"}, default="auto"
+        Whether gradients (root mean square over the functions) longer than one are shortened to
+        one, or all are brought to one. "auto" clips for an activation and normalises for input
+        functions.
+    hidden_layer_sizes : tuple of int, default=(64, 64)
+        Networks that the function is learned in; it transfers to wider ones.
+    loss : {"auto", "log_loss", "squared_error"}, default="auto"
+        "auto" is the log loss for classes and the squared error for values; the squared error
+        on classes takes their one-hot code as target.
+    optimizer : {"rmsprop", "adam", "momentum", "sgd"}, default="rmsprop"
+        Inner optimiser.
+    learning_rate : float, default=0.001
+        Of the inner optimiser.
+    batch_size : int or None, default=256
+        Rows per inner step and per validation; None: all rows.
+    scaling : {"quantile", "minmax", "standard"} or None, default="quantile"
+        Scaling of the columns in `learn`; None takes them as they are.
+    sharing : {"network", "layer"}, default="network"
+        One function for all hidden layers, or one for each.
+    spectral_normalization : bool, default=False
+        Divide every weight matrix by its largest singular value.
+    validation : float, splitter or tuple of arrays, default=0.3
+        Rows for the outer loss. A fraction: drawn anew for every network. A cross-validation
+        splitter: one of its splits is drawn. A pair ``(X, y)``: these rows always, for example
+        from another domain.
+    smoothness : float, default=0.0
+        Weight in the outer loss of the mean squared second difference of the heights.
+    patience : int, default=20
+        Outer steps without improvement after which an episodic restart ends; 1 is Algorithm 1
+        to the letter.
+    target_type : {"auto", "binary", "multiclass", "continuous"}, default="auto"
+        What y is in `learn`; "auto" guesses as :class:`~sklearn.preprocessing.TargetEncoder`.
+    random_state : int, RandomState instance or None, default=None
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:0", …; "auto" is CUDA where there is one.
+    verbose : int, default=0
+        1 shows a progress bar on stderr.
+
+    Attributes
+    ----------
+    candidates_ : dict of ndarray
+        The restarts, retrained from scratch and compared on held-out rows; set by `learn`.
+    history_ : dict
+        ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``, the
+        functions at these steps; set by `learn`. The loss is the outer loop's own target, not an
+        estimate of performance.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skibias import ActivationLearner
+    >>> learner = ActivationLearner(n_outer_steps=5, n_restarts=1, random_state=0)
+    >>> learner.learn(*load_iris(return_X_y=True))
+    SplineActivation(n_knots=50, domain=(-5, 5), extrapolation='constant')
+    """
+
+    _parameter_constraints: dict = {
+        "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), list, tuple],
+        "domain": [tuple, list],
+        "init": [
+            StrOptions({"zeros", "relu", *INPUT_STARTS}),
+            callable,
+            list,
+            tuple,
+        ],
+        "schedule": [StrOptions(set(SCHEDULES))],
+        "n_restarts": [Interval(Integral, 1, None, closed="left")],
+        "n_networks": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "unroll_steps": [Interval(Integral, 1, None, closed="left"), list, tuple],
+        "horizon": [Interval(Integral, 1, None, closed="left")],
+        "n_outer_steps": [Interval(Integral, 0, None, closed="left")],
+        "outer_learning_rate": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+            list,
+            tuple,
+        ],
+        "outer_step": [StrOptions({"auto", "clipped", "normalized"})],
+        "hidden_layer_sizes": [tuple, list],
+        "loss": [StrOptions({"auto", *LOSSES})],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), None],
+        "scaling": [StrOptions(set(SCALINGS)), None],
+        "sharing": [StrOptions({"network", "layer"})],
+        "spectral_normalization": ["boolean"],
+        "validation": [
+            Interval(Real, 0, 1, closed="neither"),
+            "cv_object",
+            tuple,
+        ],
+        "smoothness": [Interval(Real, 0, None, closed="left")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "target_type": [StrOptions(set(TARGET_TYPES))],
+        "random_state": ["random_state"],
+        "device": [str, torch.device],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        n_knots="auto",
+        domain=(-5.0, 5.0),
+        init="auto",
+        schedule="staggered",
+        n_restarts=2,
+        n_networks="auto",
+        unroll_steps=5,
+        horizon=500,
+        n_outer_steps=200,
+        outer_learning_rate="auto",
+        outer_step="auto",
+        hidden_layer_sizes=(64, 64),
+        loss="auto",
+        optimizer="rmsprop",
+        learning_rate=0.001,
+        batch_size=256,
+        scaling="quantile",
+        sharing="network",
+        spectral_normalization=False,
+        validation=0.3,
+        smoothness=0.0,
+        patience=20,
+        target_type="auto",
+        random_state=None,
+        device="auto",
+        verbose=0,
+    ):
+        self.n_knots = n_knots
+        self.domain = domain
+        self.init = init
+        self.schedule = schedule
+        self.n_restarts = n_restarts
+        self.n_networks = n_networks
+        self.unroll_steps = unroll_steps
+        self.horizon = horizon
+        self.n_outer_steps = n_outer_steps
+        self.outer_learning_rate = outer_learning_rate
+        self.outer_step = outer_step
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.scaling = scaling
+        self.sharing = sharing
+        self.spectral_normalization = spectral_normalization
+        self.validation = validation
+        self.smoothness = smoothness
+        self.patience = patience
+        self.target_type = target_type
+        self.random_state = random_state
+        self.device = device
+        self.verbose = verbose
+
+    def learn(self, X, y=None, sample_weight=None):
+        """Learn one activation function on one data set, or on several at once.
+
+        The restarts are retrained from scratch with their function fixed, and the one with the
+        lowest loss on rows that its learning has not seen is returned. Networks of several
+        data sets share the function, not the weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or list of (X, y) pairs
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Not given with a list of pairs.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Not given with a list of pairs.
+
+        Returns
+        -------
+        SplineActivation, or list of them with ``sharing="layer"``
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the data are unusable, or if every restart diverges.
+        TypeError
+            If y is missing.
+        """
+        check_learner(self)
+        device = resolve_device(self.device, "ActivationLearner")
+        tasks = _tasks(X, y, sample_weight)
+        seed = draw_seed(self.random_state)
+        with one_thread():
+            prepared = [_prepare_task(self, *task, seed, device) for task in tasks]
+            learned = learn_activations(self, [data for data, _ in prepared], seed, device)
+            candidates = learned_candidates(learned)
+            losses = np.mean(
+                [validation_losses(candidates, contest) for _, contest in prepared], axis=0
+            )
+        dropped = diverged_candidates(learned)
+        if not np.isfinite(losses).any():
+            raise ValueError(all_diverged_message("ActivationLearner"))
+        self.candidates_ = candidate_table(candidates, losses, dropped)
+        self.history_ = learned.history
+        best = candidates[int(np.argmin(losses))].activations
+        return list(best) if self.sharing == "layer" else best[0]
+
+
+def _tasks(X, y, sample_weight):
+    """Return (X, y, sample_weight) of each data set."""
+    if y is not None:
+        return [(X, y, sample_weight)]
+    pairs = isinstance(X, (list, tuple)) and len(X) > 0
+    if not pairs or not all(isinstance(task, (list, tuple)) and len(task) == 2 for task in X):
+        raise TypeError(
+            "The 'X' parameter of learn must be an array with y beside it, or a list of (X, y) "
+            f"pairs. Got {type(X).__name__} without y instead."
+        )
+    return [(*task, None) for task in X]
+
+
+def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningData, Contest]:
+    """Check, merge, scale and split one data set; return it with the restarts' contest on it."""
+    X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
+    is_classification = guess_target_type(y, learner.target_type) == "multiclass"
+    rows, encoding = encoded_rows(
+        X,
+        y,
+        check_weights(sample_weight, X),
+        is_classification,
+        loss=learner.loss,
+        merge=not is_splitter(learner.validation),
+    )
+    scaler = make_scaler(learner.scaling, len(rows.X)).fit(rows.X)
+    rows = rows._replace(X=scaler.transform(rows.X))
+    if isinstance(learner.validation, Real):
+        kept, held_out = held_out_rows(rows.y, HELD_OUT_FRACTION, seed, is_classification)
+        data = learning_data(learner, rows.take(kept), encoding)
+        folds, compared = [(kept, held_out)], rows
+    else:
+        outside = outside_rows(learner, scaler.transform, encoding)
+        data = learning_data(learner, rows, encoding, outside)
+        folds = [tuple(part.numpy() for part in data.split(stream(seed, "contest")))]
+        compared = data.rows
+    contest = make_contest(
+        compared,
+        encoding,
+        learner,
+        columns={None: compared.X},
+        folds=folds,
+        batch_size=learner.batch_size or len(compared.X),
+        n_steps=learner.horizon,
+        seed=seed,
+        device=device,
+    )
+    return data, contest

@@ -1,0 +1,308 @@
+"""From a learner's settings and prepared rows to learned functions, through the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.model_selection import check_cv
+from sklearn.utils import check_X_y
+
+from skibias._preprocessing import (
+    WeightedRows,
+    identity_values,
+    knot_positions,
+    quantile_knots,
+    ramp_values,
+)
+from skibias._runtime import progress_bar
+from skibias._spline_activation import SplineActivation
+from skibias._targets import TargetEncoding
+from skibias.engine import splines
+from skibias.engine.activations import Activation, fixed_activation
+from skibias.engine.episodes import Rows, SplitSampler, listed_splits, random_split
+from skibias.engine.losses import LOSSES
+from skibias.engine.metalearn import SCHEDULES, MetaSettings, MetaState, Task
+from skibias.engine.networks import Architecture, Functions, Model
+from skibias.engine.optim import OPTIMIZERS
+
+ACTIVATION_KNOTS = 50  # P, App. C
+ACTIVATION_OUTER_RATE = 0.2  # upper end of P, App. C: [0.01, 0.2]
+INPUT_KNOTS = 65  # eight runs of eight cells
+INPUT_OUTER_RATE = 0.01  # of normalised steps
+SNAPSHOTS = 50  # states of the functions kept in a history, at most
+
+
+class LearningData(NamedTuple):
+    """Prepared rows of one data set, and how episodes split them."""
+
+    rows: WeightedRows  # scaled columns; raw ones when input functions are learned
+    encoding: TargetEncoding
+    split: SplitSampler
+
+
+class Learned(NamedTuple):
+    """What one stacked run found."""
+
+    functions: list[list[SplineActivation]]  # per restart: per layer, or per column
+    diverged: np.ndarray  # (S,) bool
+    history: dict[str, Any]
+
+
+def is_splitter(validation) -> bool:
+    """Whether the rows of the outer loss come from a cross-validation splitter."""
+    return not isinstance(validation, (Real, tuple))
+
+
+def learning_data(learner, rows: WeightedRows, encoding, outside=None) -> LearningData:
+    """Return rows with the splits that the learner's ``validation`` asks for.
+
+    ``outside`` holds the prepared rows (X, y) of an explicit ``validation=(X, y)``.
+    """
+    n_rows = len(rows.X)
+    if outside is not None:
+        rows = rows.append(*outside)
+        split = listed_splits([_index_split(np.arange(n_rows), np.arange(n_rows, len(rows.X)))])
+    elif isinstance(learner.validation, Real):
+        split = random_split(n_rows, learner.validation)
+    else:
+        splitter = check_cv(learner.validation, rows.y, classifier=encoding.classes is not None)
+        split = listed_splits([_index_split(*parts) for parts in splitter.split(rows.X, rows.y)])
+    return LearningData(rows, encoding, split)
+
+
+def _index_split(train, validation):
+    return torch.as_tensor(train), torch.as_tensor(validation)
+
+
+def outside_rows(learner, transform: Callable, encoding):
+    """Return the rows of an explicit ``validation=(X, y)``, prepared, or None.
+
+    Raises
+    ------
+    ValueError
+        If it holds a class that does not occur in the training data.
+    """
+    if not isinstance(learner.validation, tuple):
+        return None
+    X, y = check_X_y(*learner.validation, dtype=np.float64, multi_output=True)
+    return transform(X), encoding.numbers(y)
+
+
+def learn_activations(learner, datasets: list[LearningData], seed, device) -> Learned:
+    """Learn activation functions, one list of functions (one, or one per layer) per restart."""
+    n_restarts = learner.n_restarts
+    counts = per_restart(_resolve(learner.n_knots, ACTIVATION_KNOTS), n_restarts)
+    grids = splines.stack_grids(
+        [splines.uniform_grid(*map(float, learner.domain), int(count)) for count in counts]
+    )
+    n_hidden = len(learner.hidden_layer_sizes)
+    n_functions = n_hidden if learner.sharing == "layer" else 1
+    starts = per_restart(_resolve(learner.init, ("relu", "zeros")), n_restarts)
+    knots = splines.grid_knots(grids, max(counts))
+    values = torch.stack(
+        [_start_values(start, own) for start, own in zip(starts, knots, strict=True)]
+    )
+    values = values[:, None].repeat(1, n_functions, 1)
+    model = Model(Architecture(0, (), 0), grid=grids)
+    settings = meta_settings(learner, seed, ACTIVATION_OUTER_RATE, normalize=False)
+    tasks = [
+        _task(learner, data, data.rows.X, model, data.rows.X.shape[1], device) for data in datasets
+    ]
+    functions = Functions(activation=values.float().to(device))
+    final, diverged, history = _run(learner, tasks, functions, settings, "learning activation")
+
+    def activations(table):
+        return [
+            [
+                SplineActivation(own_knots[:count], own_values[:count])
+                for own_values in restart_values.double().numpy()
+            ]
+            for restart_values, own_knots, count in zip(table, knots.numpy(), counts, strict=True)
+        ]
+
+    history["functions"] = [activations(snapshot.activation) for snapshot in history["functions"]]
+    return Learned(activations(final.activation), diverged, history)
+
+
+def learn_inputs(
+    learner,
+    data: LearningData,
+    n_channels,
+    seed,
+    device,
+    activation: Activation | None = None,
+    scaling="minmax",
+) -> Learned:
+    """Learn one function per column of ``data.rows.X`` (raw units), one list of them per restart.
+
+    The functions start from a piecewise-linear encoding or the identity, with knots at the
+    quantiles; behind them is a network with the given activation, by default ReLU.
+    """
+    width = max(per_restart(_resolve(learner.n_knots, INPUT_KNOTS), learner.n_restarts))
+    knots = quantile_knots(data.rows.X, width)
+    width = max(len(own) for own in knots)
+    starts = per_restart(
+        _resolve(learner.init, "ramps" if n_channels > 1 else "identity"), learner.n_restarts
+    )
+    values = np.stack([_input_start(start, knots, width, n_channels, scaling) for start in starts])
+    model = Model(Architecture(0, (), 0), activation or fixed_activation("relu"))
+    settings = meta_settings(learner, seed, INPUT_OUTER_RATE, normalize=True)
+    positions = knot_positions(data.rows.X, knots)
+    task = _task(learner, data, positions, model, len(knots) * n_channels, device)
+    functions = Functions(inputs=torch.tensor(values, dtype=torch.float32, device=device))
+    final, diverged, history = _run(learner, [task], functions, settings, "learning inputs")
+
+    def input_functions(table):
+        return [
+            [
+                SplineActivation(own, _drop_single_channel(column_values[: len(own)]))
+                for column_values, own in zip(restart.double().numpy(), knots, strict=True)
+            ]
+            for restart in table
+        ]
+
+    history["functions"] = [input_functions(snapshot.inputs) for snapshot in history["functions"]]
+    return Learned(input_functions(final.inputs), diverged, history)
+
+
+def meta_settings(learner, seed, outer_rate, normalize):
+    """Translate a learner's parameters for the engine."""
+    n_restarts = learner.n_restarts
+    rates = per_restart(_resolve(learner.outer_learning_rate, outer_rate), n_restarts)
+    steps = per_restart(learner.unroll_steps, n_restarts)
+    if learner.outer_step != "auto":
+        normalize = learner.outer_step == "normalized"
+    return MetaSettings(
+        outer_learning_rate=torch.tensor(rates, dtype=torch.float32),
+        unroll_steps=torch.tensor(steps, dtype=torch.int64),
+        n_outer_steps=learner.n_outer_steps,
+        horizon=learner.horizon,
+        n_networks=_resolve(learner.n_networks, 2 if learner.schedule == "staggered" else 1),
+        optimizer=OPTIMIZERS[learner.optimizer],
+        learning_rate=learner.learning_rate,
+        batch_size=learner.batch_size,
+        normalize=normalize,
+        smoothness=learner.smoothness,
+        patience=learner.patience,
+        seed=seed,
+    )
+
+
+def per_restart(setting, n_restarts):
+    """Return one setting per restart; a sequence is repeated in turn."""
+    choices = list(setting) if isinstance(setting, (list, tuple, np.ndarray)) else [setting]
+    return [choices[restart % len(choices)] for restart in range(n_restarts)]
+
+
+def engine_rows(X, targets, weights, device):
+    """Return rows as the engine's float32 tensors."""
+    targets = torch.as_tensor(targets)
+    if targets.is_floating_point():
+        targets = targets.float()
+    inputs, weights = (torch.as_tensor(part, dtype=torch.float32) for part in (X, weights))
+    return Rows(inputs, targets, weights).to(device)
+
+
+def _run(learner, tasks, functions, settings, name):
+    """Run the schedule; return the functions, divergence and history of every restart."""
+    steps = SCHEDULES[learner.schedule](tasks, functions, settings)
+    recorder = _Recorder(functions, settings, learner.schedule == "staggered")
+    for state in progress_bar(steps, settings.n_outer_steps, name, learner.verbose):
+        recorder.add(state)
+    return recorder.best.map(torch.Tensor.cpu), recorder.diverged.numpy(), recorder.history()
+
+
+class _Recorder:
+    """Keeps losses, snapshots, and each restart's functions before they got worse.
+
+    Staggered networks differ in age, so their loss is judged by its mean over one life span: the
+    functions with the lowest such mean are kept. Episodic runs stop by themselves; their last
+    functions count, as in P Algorithm 1.
+    """
+
+    def __init__(self, functions, settings, keeps_best):
+        self.best = functions
+        self.diverged = torch.zeros(len(settings.outer_learning_rate), dtype=torch.bool)
+        self._keeps_best = keeps_best
+        self._window = max(1, settings.horizon // int(settings.unroll_steps.max()))
+        self._window = min(self._window, max(1, settings.n_outer_steps // 4))
+        self._interval = max(1, settings.n_outer_steps // SNAPSHOTS)
+        self._best_mean = torch.full(self.diverged.shape, torch.inf)
+        self._losses = []
+        self._steps, self._snapshots = [0], [functions.map(torch.Tensor.cpu)]
+
+    def add(self, state: MetaState) -> None:
+        """Take in one outer step."""
+        self._losses.append(state.validation_loss)
+        self.diverged = state.diverged
+        mean = torch.stack(self._losses[-self._window :]).mean(0)
+        full = len(self._losses) >= self._window
+        better = (mean < self._best_mean) & full if self._keeps_best else ~state.diverged
+        if self._keeps_best and not full:
+            better = ~state.diverged
+        else:
+            self._best_mean = torch.where(better, mean, self._best_mean)
+        self.best = Functions(
+            *(
+                None if new is None else _choose(better, new, old)
+                for new, old in zip(state.functions, self.best, strict=True)
+            )
+        )
+        if state.step % self._interval == 0:
+            self._steps.append(state.step)
+            self._snapshots.append(state.functions.map(torch.Tensor.cpu))
+
+    def history(self):
+        """Return losses (steps, S), and steps and functions of the snapshots."""
+        losses = torch.stack(self._losses).numpy() if self._losses else np.empty((0, 0))
+        return {
+            "validation_loss": losses,
+            "snapshot_step": np.array(self._steps),
+            "functions": self._snapshots,
+        }
+
+
+def _choose(better, new, old):
+    return torch.where(better.to(new.device)[(...,) + (None,) * (new.dim() - 1)], new, old)
+
+
+def _task(learner, data: LearningData, inputs, model, n_inputs, device):
+    architecture = Architecture(
+        n_inputs,
+        tuple(learner.hidden_layer_sizes),
+        data.encoding.n_outputs,
+        learner.spectral_normalization,
+    )
+    targets = data.encoding.encode(data.rows.y)
+    rows = engine_rows(inputs, targets, data.rows.weights, device)
+    if model.grid is not None:
+        model = model._replace(grid=model.grid.to(rows.inputs))
+    model = model._replace(architecture=architecture)
+    return Task(rows, data.split, model, LOSSES[data.encoding.loss])
+
+
+def _start_values(start, knots):
+    """Heights at the knots (K,) before learning: zeros, ReLU, or any function's."""
+    if start == "zeros":
+        return torch.zeros_like(knots)
+    if start == "relu":
+        return torch.relu(knots)
+    return torch.tensor(start(knots.numpy()), dtype=knots.dtype)
+
+
+def _input_start(start, knots, width, n_channels, scaling):
+    if start == "ramps":
+        return ramp_values(knots, width, n_channels)
+    return np.repeat(identity_values(knots, width, scaling), n_channels, axis=2)
+
+
+def _drop_single_channel(values):
+    return values[:, 0] if values.shape[1] == 1 else values
+
+
+def _resolve(setting, default):
+    return default if isinstance(setting, str) and setting == "auto" else setting

@@ -1,0 +1,518 @@
+"""The two estimators: multi-layer perceptrons with learned activation functions."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
+from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
+from skibias._learner import ActivationLearner
+from skibias._learning import engine_rows, is_splitter
+from skibias._preprocessing import SCALINGS, make_scaler, spline_columns
+from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._selection import (
+    Problem,
+    choose_network,
+    network_learner,
+    resolve_batch_size,
+    split_problem,
+)
+from skibias._spline_activation import SplineActivation
+from skibias._targets import encoded_rows
+from skibias._validation import check_function_count, check_network_parameters, check_weights
+from skibias.engine.episodes import stream
+from skibias.engine.networks import (
+    Architecture,
+    Functions,
+    Model,
+    draw_weights,
+    hidden_layers,
+    unpack_layers,
+)
+from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.training import predict
+
+_PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
+        Units of each hidden layer; () is a linear model. A layer's input is added to its output
+        where their widths agree.
+    activation : str, SplineActivation or list of SplineActivation, default="auto"
+        "auto": ReLU, tanh(a x) for a in (1, 2, 4, 8) and every learned function are trained
+        alike, and the best on held-out rows is taken. "learned": learned functions only.
+        "relu", "gelu", "tanh", "sin", "hat": this function, exactly. A `SplineActivation`, or
+        with ``sharing="layer"`` a list of them, one per hidden layer: these.
+    prefactor : float or None, default=None
+        Factor on the argument of the activation; the learning rate is divided by it. None is 1
+        for a single activation and (1, 2, 4, 8) for the tanh of "auto", which a number replaces.
+    input_activations : {"auto", "learned"}, None, IAFTransformer or list, default="auto"
+        Learned functions of the input columns. "auto": tried with and without under
+        ``activation="auto"``, otherwise none. "learned": always used. An unfitted
+        `IAFTransformer` is learned anew with its settings;
+        ``FrozenEstimator(fitted_transformer)`` or a list of `SplineActivation`, one per column,
+        is taken as it is.
+    sharing : {"network", "layer"}, default="network"
+        One learned activation for all hidden layers, or one for each.
+    learner : ActivationLearner or None, default=None
+        How functions are learned; None is ``ActivationLearner()`` on networks at most 64 wide.
+        The estimator's ``random_state``, ``device``, ``sharing`` and ``verbose`` overrule it. Its
+        ``n_knots``, ``init``, ``outer_learning_rate`` and ``outer_step`` are those of
+        activations; for input functions, pass an `IAFTransformer` to set them.
+    scaling : {"quantile", "minmax", "standard"} or None, default="quantile"
+        Scaling of columns without learned functions: ranks spread evenly over [-1, 1], linear to
+        [-1, 1], zero mean and unit variance, or none.
+    optimizer : {"rmsprop", "adam", "momentum", "sgd"}, default="rmsprop"
+    learning_rate : float, default=0.001
+    batch_size : int or "auto", default="auto"
+        "auto" is a tenth of the training rows, at least 32 and at most 256.
+    max_iter : int, default=100
+        Epochs of the final training, at most.
+    early_stopping : bool, default=True
+        Stop on held-out rows and restore the best epoch; otherwise train on all rows for
+        ``max_iter`` epochs. Weights are judged and kept as their mean over the last 50 steps.
+    validation_fraction : float, default=0.15
+        Rows held out to choose among candidates and to stop early; learning does not see them.
+    n_iter_no_change : int, default=10
+        Epochs without a better held-out loss after which training stops.
+    n_estimators : int, default=1
+        Networks trained in one stack; their outputs are averaged.
+    callbacks : list of skorch callbacks or None, default=None
+        Hooks of the final training, used as they are, not copied.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:0", …; "auto" is CUDA where there is one. Prediction runs on the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Same number, same result, whatever the number of threads.
+    verbose : int, default=0
+        1 shows progress bars on stderr."""
+
+_ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
+        The activation of the final network, prefactor included: a `SplineActivation` or an exact
+        function; a list, one per hidden layer, with ``sharing="layer"``.
+    input_activations_ : list of SplineActivation or None
+        One function per column, knots in the units of X; None if columns are only scaled.
+    candidates_ : dict of ndarray
+        The candidates and how they compare: ``name``, ``inputs``, ``prefactor``, ``restart``,
+        ``validation_score`` (negative held-out loss), ``rank`` and ``status`` ("chosen",
+        "compared", "diverged"). Ready for ``pandas.DataFrame``.
+    meta_history_ : dict
+        For what was learned, of "activation" and "inputs": ``validation_loss`` (outer steps,
+        restarts), ``snapshot_step`` and ``functions``. The loss is the outer loop's target, not
+        an estimate of performance.
+    history_ : list of dict
+        One record per epoch of the final training, from skorch.
+    n_iter_ : int
+        Epochs of the final training.
+    best_validation_score_ : float or None
+        {score} on the held-out rows, which also chose the network: optimistic. None without
+        early stopping.
+    weights_ : ndarray of shape (n_estimators, n_weights), float32
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if X had column names that are all strings."""
+
+
+class _LearnedActivationMLP(BaseEstimator):
+    """What both estimators share: parameters, the order of a fit, and raw outputs."""
+
+    _parameter_constraints: dict = {
+        "hidden_layer_sizes": [tuple, list],
+        "activation": [
+            StrOptions({"auto", "learned", *ACTIVATION_NAMES}),
+            SplineActivation,
+            list,
+            tuple,
+        ],
+        "prefactor": [Interval(Real, 0, None, closed="neither"), None],
+        "input_activations": [
+            StrOptions({"auto", "learned"}),
+            None,
+            list,
+            tuple,
+            BaseEstimator,
+        ],
+        "sharing": [StrOptions({"network", "layer"})],
+        "learner": [ActivationLearner, None],
+        "scaling": [StrOptions(set(SCALINGS)), None],
+        "optimizer": [StrOptions(set(OPTIMIZERS))],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "callbacks": [list, None],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(256, 256),
+        *,
+        activation="auto",
+        prefactor=None,
+        input_activations="auto",
+        sharing="network",
+        learner=None,
+        scaling="quantile",
+        optimizer="rmsprop",
+        learning_rate=0.001,
+        batch_size="auto",
+        max_iter=100,
+        early_stopping=True,
+        validation_fraction=0.15,
+        n_iter_no_change=10,
+        n_estimators=1,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.prefactor = prefactor
+        self.input_activations = input_activations
+        self.sharing = sharing
+        self.learner = learner
+        self.scaling = scaling
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.batch_size = batch_size
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_estimators = n_estimators
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        """Learn the functions, choose among the candidates and train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns in any units; numbers or booleans.
+        y : array-like of shape (n_samples,)
+            Class labels or values; values may be of shape (n_samples, n_outputs).
+        sample_weight : array-like of shape (n_samples,), default=None
+            A row of weight two counts like two rows, one of weight zero like none.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data are unusable, before any work; ValueError also if every
+            candidate diverges. The estimator is then as it was before.
+        """
+        self._validate_params()
+        check_network_parameters(self)
+        device = resolve_device(self.device, type(self).__name__)
+        # All work is done on a blank twin: an error or Ctrl-C leaves this estimator as it was.
+        twin = type(self)(**self.get_params(deep=False))
+        with one_thread():
+            twin._fit(X, y, sample_weight, device)
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        vars(self).update(vars(twin))
+        return self
+
+    def _fit(self, X, y, sample_weight, device) -> None:
+        problem = self._problem(X, y, sample_weight, device)
+        choice = choose_network(self, problem)
+        functions = list(choice.candidate.activations)
+        if self.sharing == "layer":
+            count = max(1, len(self.hidden_layer_sizes))
+            functions = functions * count if len(functions) == 1 else functions
+        self.activation_ = functions if self.sharing == "layer" else functions[0]
+        self.input_activations_ = choice.inputs
+        self.candidates_ = choice.table
+        self.meta_history_ = choice.history
+        self._scaler_ = problem.scaler
+        self._encoding_ = problem.encoding
+        self._train(problem, choice)
+
+    def _problem(self, X, y, sample_weight, device) -> Problem:
+        """Check the data and return them prepared."""
+        is_classification = not is_regressor(self)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=np.float64,
+            multi_output=not is_classification,
+            y_numeric=not is_classification,
+            ensure_min_samples=2,
+        )
+        if is_classification:
+            check_classification_targets(y)
+        check_function_count(self, X.shape[1])
+        weights = check_weights(sample_weight, X)
+        learner = network_learner(self)
+        rows, encoding = encoded_rows(
+            X, y, weights, is_classification, merge=not is_splitter(learner.validation)
+        )
+        self._one_dimensional_ = y.ndim == 1
+        return split_problem(
+            rows,
+            make_scaler(self.scaling, len(rows.X)),
+            encoding,
+            draw_seed(self.random_state),
+            device,
+            self.validation_fraction,
+        )
+
+    def _train(self, problem: Problem, choice) -> None:
+        """Train the chosen network through skorch and keep its weights."""
+        from skibias._skorch import FinalSettings, train_networks
+
+        columns = self._columns(problem.rows.X)
+        targets = problem.encoding.encode(problem.rows.y)
+        rows = engine_rows(columns, targets, problem.rows.weights, problem.device)
+        train = problem.train if self.early_stopping else np.arange(len(columns))
+        model = self._model(columns.shape[1], problem.encoding.n_outputs)
+        weights = torch.stack(
+            [
+                draw_weights(model.architecture, stream(problem.seed, "network", number))
+                for number in range(self.n_estimators)
+            ]
+        )
+        settings = FinalSettings(
+            loss=problem.encoding.loss,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate / choice.candidate.prefactor,
+            batch_size=resolve_batch_size(self.batch_size, len(train)),
+            max_epochs=self.max_iter,
+            n_iter_no_change=self.n_iter_no_change,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+            device=problem.device,
+        )
+        final = train_networks(
+            model,
+            weights,
+            take_rows(rows, train),
+            take_rows(rows, problem.held_out) if self.early_stopping else None,
+            stream(problem.seed, "final batches"),
+            settings,
+        )
+        self.weights_ = final.weights
+        self.history_ = final.history
+        self.n_iter_ = len(final.history)
+        self.best_validation_score_ = None
+        if self.early_stopping:
+            held_out = problem.rows.take(problem.held_out)
+            self.best_validation_score_ = self._validation_score(held_out)
+
+    def _columns(self, X):
+        """Return what reaches the network: columns through their functions, or scaled."""
+        if self.input_activations_ is not None:
+            return spline_columns(X, self.input_activations_)
+        return self._scaler_.transform(X)
+
+    def _model(self, n_inputs, n_outputs) -> Model:
+        learner = network_learner(self)
+        architecture = Architecture(
+            n_inputs, tuple(self.hidden_layer_sizes), n_outputs, learner.spectral_normalization
+        )
+        functions = self.activation_ if isinstance(self.activation_, list) else [self.activation_]
+        return Model(architecture, network_activation(functions))
+
+    def _network(self, X):
+        """Return model, weights (E, P) and inputs, in float64: rows predict alike in any batch."""
+        columns = torch.as_tensor(self._columns(X), dtype=torch.float64)
+        model = self._model(columns.shape[1], self._encoding_.n_outputs)
+        return model, torch.as_tensor(self.weights_, dtype=torch.float64), columns
+
+    def _outputs(self, X) -> np.ndarray:
+        """Return the networks' mean outputs (n, o) for checked X."""
+        with one_thread():
+            model, weights, columns = self._network(X)
+            return predict(model, weights, Functions(), columns).mean(0).numpy()
+
+    def _checked(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False)
+
+    def hidden_representation(self, X, layer=-1):
+        """Return what a hidden layer computes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+        layer : int, default=-1
+            Number of the hidden layer, from 0; negative numbers count from the last.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units * n_estimators)
+            The networks' units side by side.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer.
+        """
+        X = self._checked(X)
+        n_layers = len(self.hidden_layer_sizes)
+        if not isinstance(layer, Integral) or not -n_layers <= layer < n_layers:
+            raise ValueError(
+                f"The 'layer' parameter of hidden_representation must be an integer in "
+                f"[{-n_layers}, {n_layers - 1}]. Got {layer!r} instead."
+            )
+        with one_thread(), torch.no_grad():
+            model, weights, columns = self._network(X)
+            *hidden, _ = unpack_layers(weights, model.architecture)
+            columns = columns.expand(len(weights), *columns.shape)
+            representations = hidden_layers(hidden, columns, model.activation)[1:]
+        return torch.cat(list(representations[layer]), dim=1).numpy()
+
+
+class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
+    __doc__ = f"""Multi-layer perceptron classifier whose activation functions are learned.
+
+    `fit` meta-learns activation functions and functions of the input columns, trains networks with
+    them, with ReLU and with tanh, and keeps the best on held-out rows (Teney et al., "Do We Always
+    Need the Simplicity Bias?", CVPR 2025).
+
+    Parameters
+    ----------
+    {_PARAMETERS}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+    {_ATTRIBUTES.format(score="Accuracy")}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skibias import LearnedActivationMLPClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LearnedActivationMLPClassifier((32,), activation="tanh", random_state=0)
+    >>> model.fit(X, y).predict(X[:2])
+    array([0, 0])
+    """
+
+    def _fit(self, X, y, sample_weight, device) -> None:
+        super()._fit(X, y, sample_weight, device)
+        self.classes_ = self._encoding_.classes
+
+    def decision_function(self, X):
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes), or (n_samples,) for two classes
+            For two classes, the logit of the second one.
+        """
+        outputs = self._outputs(self._checked(X))
+        return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
+
+    def predict_proba(self, X):
+        """Return the probability of every class, softmax of the logits.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        outputs = self._outputs(self._checked(X))
+        return torch.softmax(torch.from_numpy(outputs), dim=1).numpy()
+
+    def predict(self, X):
+        """Return the most probable class.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        outputs = self._outputs(self._checked(X))
+        return self._encoding_.classes[outputs.argmax(1)]
+
+    def _validation_score(self, rows) -> float:
+        predicted = self._outputs(rows.X).argmax(1)
+        return float(accuracy_score(rows.y, predicted, sample_weight=rows.weights))
+
+
+class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
+    __doc__ = f"""Multi-layer perceptron regressor whose activation functions are learned.
+
+    `fit` meta-learns activation functions and functions of the input columns, trains networks with
+    them, with ReLU and with tanh, and keeps the best on held-out rows (Teney et al., "Do We Always
+    Need the Simplicity Bias?", CVPR 2025). Targets are standardised inside.
+
+    Parameters
+    ----------
+    {_PARAMETERS}
+
+    Attributes
+    ----------
+    {_ATTRIBUTES.format(score="Coefficient of determination")}
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from skibias import LearnedActivationMLPRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = LearnedActivationMLPRegressor((32,), activation="tanh", random_state=0)
+    >>> model.fit(X, y).predict(X[:2]).shape
+    (2,)
+    """
+
+    def predict(self, X):
+        """Return the predicted values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs), as y in `fit`
+        """
+        return self._values(self._checked(X))
+
+    def _values(self, X):
+        encoding = self._encoding_
+        values = self._outputs(X) * encoding.scale + encoding.mean
+        return values[:, 0] if self._one_dimensional_ else values
+
+    def _validation_score(self, rows) -> float | None:
+        if len(rows.y) < 2:
+            return None  # undefined for one row
+        return float(r2_score(rows.y, self._values(rows.X), sample_weight=rows.weights))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+
+def take_rows(rows, numbers):
+    """Return the engine's rows with these numbers."""
+    index = torch.as_tensor(numbers, device=rows.inputs.device)
+    return type(rows)(*(part[index] for part in rows))

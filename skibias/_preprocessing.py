@@ -1,0 +1,157 @@
+"""Rows and columns before the engine sees them: merging, holding out, scaling, knots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    MinMaxScaler,
+    QuantileTransformer,
+    StandardScaler,
+)
+
+from skibias._spline_activation import SplineActivation
+from skibias.engine.episodes import stream
+
+SCALINGS = ("quantile", "minmax", "standard")
+MAX_QUANTILES = 1000
+
+
+def make_scaler(scaling, n_rows):
+    """Return an unfitted, invertible scaler of columns.
+
+    Parameters
+    ----------
+    scaling : {"quantile", "minmax", "standard"} or None
+        "quantile": ranks spread evenly over [-1, 1]; "minmax": linear to [-1, 1] (P E.4);
+        "standard": zero mean and unit variance; None: columns as they are.
+    n_rows : int
+    """
+    if scaling == "quantile":
+        n_quantiles = max(1, min(MAX_QUANTILES, n_rows))
+        ranks = QuantileTransformer(n_quantiles=n_quantiles, subsample=None)
+        return make_pipeline(ranks, MinMaxScaler((-1, 1)))
+    if scaling == "minmax":
+        return MinMaxScaler((-1, 1))
+    if scaling == "standard":
+        return StandardScaler()
+    return FunctionTransformer()
+
+
+class WeightedRows(NamedTuple):
+    """Rows of positive weight."""
+
+    X: np.ndarray  # (n, d)
+    y: np.ndarray  # (n,) class numbers, or (n,) or (n, o) values
+    weights: np.ndarray  # (n,), mean 1
+
+    def take(self, index) -> WeightedRows:
+        """The rows with these numbers."""
+        return WeightedRows(self.X[index], self.y[index], self.weights[index])
+
+    def append(self, X, y) -> WeightedRows:
+        """These rows and others of weight one."""
+        return WeightedRows(
+            np.concatenate([self.X, X]),
+            np.concatenate([self.y, y]),
+            np.concatenate([self.weights, np.ones(len(X))]),
+        )
+
+
+def merge_rows(rows: WeightedRows) -> WeightedRows:
+    """Merge identical (x, y), adding up their weights, and bring rows into a canonical order.
+
+    A row of weight two and a row that occurs twice thus give the same fit, and copies of a row
+    never stand on both sides of a held-out split.
+    """
+    columns = np.column_stack([rows.X, rows.y])
+    _, first, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
+    totals = np.bincount(inverse.reshape(-1), rows.weights)
+    return rows.take(first)._replace(weights=totals / totals.mean())
+
+
+def held_out_rows(y, fraction, seed, stratify):
+    """Draw the rows to hold out; at least one, and at least one row stays.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,) or (n, o)
+        Class numbers if ``stratify``: every class gives its share, rounded, so that a class too
+        small to split stays in training.
+    fraction : float
+    seed : int
+    stratify : bool
+
+    Returns
+    -------
+    (training rows, held-out rows), both sorted
+    """
+    generator = stream(seed, "held out")
+    groups = [np.flatnonzero(y == c) for c in np.unique(y)] if stratify else [np.arange(len(y))]
+    held_out = []
+    for group in groups:
+        order = torch.randperm(len(group), generator=generator).numpy()
+        n_held_out = min(round(fraction * len(group)), len(group) - 1)
+        held_out.append(group[order[:n_held_out]])
+    held_out = np.sort(np.concatenate(held_out))
+    if len(held_out) == 0:
+        largest = max(groups, key=len)
+        held_out = largest[-1:]
+    return np.setdiff1d(np.arange(len(y)), held_out), held_out
+
+
+def quantile_knots(X, n_knots):
+    """Return increasing knots for each column: its distinct quantiles, at most ``n_knots``.
+
+    A constant column gets a second knot above its value.
+    """
+    levels = np.linspace(0, 1, n_knots)
+    knots = [np.unique(np.quantile(column, levels)) for column in X.T]
+    return [k if len(k) > 1 else np.array([k[0], k[0] + max(1.0, abs(k[0]))]) for k in knots]
+
+
+def knot_positions(X, knots: Sequence[np.ndarray]):
+    """Return (n, d) positions on each column's knots: 3.25 lies between knots 3 and 4."""
+    columns = [
+        np.interp(column, own, np.arange(len(own))) for column, own in zip(X.T, knots, strict=True)
+    ]
+    return np.stack(columns, axis=1)
+
+
+def identity_values(knots: Sequence[np.ndarray], width, scaling):
+    """Return (d, width, 1) heights that only scale a column to [-1, 1] (P 3.3).
+
+    ``scaling`` "minmax" is linear; "quantile" spreads the knots, which are quantiles, evenly.
+    """
+    values = np.ones((len(knots), width, 1))
+    for own_values, own in zip(values, knots, strict=True):
+        scale = own - own[0] if scaling == "minmax" else np.arange(len(own))
+        own_values[: len(own), 0] = 2 * scale / scale[-1] - 1
+    return values
+
+
+def ramp_values(knots: Sequence[np.ndarray], width, n_channels):
+    """Return (d, width, n_channels) heights of a piecewise-linear encoding.
+
+    Channel k rises from -1 to 1 over the k-th of ``n_channels`` runs of knots, and is flat
+    elsewhere.
+    """
+    values = np.ones((len(knots), width, n_channels))
+    for own_values, own in zip(values, knots, strict=True):
+        progress = np.arange(len(own))[:, None] / (len(own) - 1) * n_channels
+        own_values[: len(own)] = 2 * np.clip(progress - np.arange(n_channels), 0, 1) - 1
+    return values
+
+
+def spline_columns(X, activations: Sequence[SplineActivation]):
+    """Apply one function per column and return their channels side by side."""
+    parts = [
+        np.asarray(activation(column)).reshape(len(X), -1)
+        for activation, column in zip(activations, X.T, strict=True)
+    ]
+    return np.concatenate(parts, axis=1)

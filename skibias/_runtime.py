@@ -1,0 +1,64 @@
+"""Where a computation runs: device, threads, seeds, progress."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import torch
+from sklearn.utils import check_random_state
+from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+
+def resolve_device(device, owner):
+    """Return the torch device that ``device`` names; "auto" is CUDA where there is one.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown or the device is not there.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rule = 'must be "auto", "cpu" or a CUDA device of this machine such as "cuda:0"'
+    message = f"The 'device' parameter of {owner} {rule}. Got {device!r} instead."
+    try:
+        resolved = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(message) from error
+    available = torch.cuda.device_count() if resolved.type == "cuda" else 0
+    if resolved.type != "cpu" and (resolved.index or 0) >= available:
+        raise ValueError(message)
+    return resolved
+
+
+def draw_seed(random_state):
+    """Return the one seed that all streams of a fit are keyed by.
+
+    None gives a fresh one and, unlike ``check_random_state``, leaves NumPy's global generator
+    where it was.
+    """
+    if random_state is None:
+        return secrets.randbelow(2**31)
+    return int(check_random_state(random_state).randint(2**31))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread meanwhile: sums over many threads round differently."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def progress_bar(steps: Iterable[Item], total: int, name: str, verbose: int) -> Iterator[Item]:
+    """Yield the steps, showing a bar on stderr if ``verbose``."""
+    yield from tqdm(steps, total=total, desc=name, disable=not verbose, file=sys.stderr)

@@ -1,0 +1,261 @@
+"""Learning what an estimator asks for, and choosing among the candidates on held-out rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from sklearn.base import clone
+
+from skibias._candidates import (
+    PREFACTORS,
+    Candidate,
+    all_diverged_message,
+    candidate_table,
+    diverged_candidates,
+    fixed_candidates,
+    learned_candidates,
+    make_contest,
+    validation_losses,
+)
+from skibias._fixed_activation import FixedActivation
+from skibias._learner import ActivationLearner
+from skibias._learning import (
+    LearningData,
+    learn_activations,
+    learn_inputs,
+    learning_data,
+    outside_rows,
+)
+from skibias._preprocessing import WeightedRows, held_out_rows, spline_columns
+from skibias._spline_activation import SplineActivation
+from skibias._targets import TargetEncoding
+from skibias.engine.episodes import stream
+
+MIN_LEARNING_ROWS = 100  # with fewer, "auto" learns nothing
+N_FOLDS = 5  # of the comparison with fewer rows
+INPUT_CHANNELS = 8
+
+
+class Problem(NamedTuple):
+    """Prepared rows, their held-out split, and what all steps of a fit need."""
+
+    rows: WeightedRows  # raw columns
+    scaler: Any  # fitted
+    encoding: TargetEncoding
+    train: np.ndarray  # numbers of the rows that learning and training see
+    held_out: np.ndarray  # numbers of the rows that choose and stop
+    seed: int
+    device: torch.device
+
+
+class Choice(NamedTuple):
+    """The candidate that won, and the record of how."""
+
+    candidate: Candidate
+    inputs: list[SplineActivation] | None  # one per column; None: scaled columns
+    table: dict[str, np.ndarray]  # candidates_
+    history: dict[str, dict]  # meta_history_
+
+
+def choose_network(estimator, problem: Problem) -> Choice:
+    """Learn functions where asked for, compare all candidates, return the best.
+
+    Raises
+    ------
+    ValueError
+        If no candidate comes to a finite loss.
+    """
+    input_sets, inputs_history, dropped_inputs = _input_sets(estimator, problem)
+    candidates, activation_history, dropped = _activation_candidates(estimator, problem)
+    numbers: list[int | None] = list(range(len(input_sets)))
+    if estimator.input_activations == "auto" or estimator.input_activations is None:
+        numbers.insert(0, None)
+    candidates = [
+        candidate._replace(inputs=number) for number in numbers for candidate in candidates
+    ]
+    dropped = [*dropped, *dropped_inputs]
+    losses = _compare(estimator, problem, candidates, input_sets)
+    if not len(losses) or not (np.isfinite(losses) | np.isnan(losses)).any():
+        raise ValueError(all_diverged_message(type(estimator).__name__))
+    best = candidates[int(np.argmin(losses))]
+    history = {"activation": activation_history, "inputs": inputs_history}
+    return Choice(
+        candidate=best,
+        inputs=None if best.inputs is None else input_sets[best.inputs],
+        table=candidate_table(candidates, losses, dropped),
+        history={key: record for key, record in history.items() if record},
+    )
+
+
+def learn_input_sets(
+    learner, n_channels, problem: Problem, activation=None, scaling="minmax"
+) -> tuple[list[list[SplineActivation]], dict, list[Candidate]]:
+    """Learn input functions on the training rows: sets, history, restarts that diverged."""
+    data = _learning_data(learner, problem, lambda X: X)
+    learned = learn_inputs(
+        learner, data, n_channels, problem.seed, problem.device, activation, scaling
+    )
+    sets = [own for own, gone in zip(learned.functions, learned.diverged, strict=True) if not gone]
+    dropped = [
+        row._replace(name=f"inputs {row.restart}", inputs=row.restart)
+        for row in diverged_candidates(learned)
+    ]
+    return sets, learned.history, dropped
+
+
+def network_learner(estimator):
+    """Return the estimator's learner, its own copy, with what the estimator overrules."""
+    learner = estimator.learner
+    if learner is None:
+        widths = tuple(min(width, 64) for width in estimator.hidden_layer_sizes)
+        learner = ActivationLearner(hidden_layer_sizes=widths)
+    return clone(learner).set_params(sharing=estimator.sharing, verbose=estimator.verbose)
+
+
+def transformer_learner(transformer):
+    """Return an `IAFTransformer`'s learner, a copy."""
+    return ActivationLearner() if transformer.learner is None else clone(transformer.learner)
+
+
+def resolve_batch_size(batch_size, n_rows) -> int:
+    """Return the rows of a batch; "auto" is a tenth of the rows, within 32 and 256."""
+    if batch_size == "auto":
+        return max(32, min(256, n_rows // 10))
+    return min(int(batch_size), n_rows)
+
+
+def split_problem(rows, scaler, encoding, seed, device, fraction) -> Problem:
+    """Hold out rows, fit the scaler to the others, and return the problem."""
+    is_classification = encoding.classes is not None
+    train, held_out = held_out_rows(rows.y, fraction, seed, is_classification)
+    return Problem(rows, scaler.fit(rows.X[train]), encoding, train, held_out, seed, device)
+
+
+def _activation_candidates(estimator, problem):
+    """Return candidates on scaled columns, the history of learning, restarts that diverged."""
+    prefactor = 1.0 if estimator.prefactor is None else float(estimator.prefactor)
+    activation = estimator.activation
+    if not estimator.hidden_layer_sizes:
+        return [Candidate("linear", (FixedActivation("identity"),))], {}, []
+    if isinstance(activation, str) and activation not in ("auto", "learned"):
+        fixed = FixedActivation(activation, prefactor)
+        return [Candidate(activation, (fixed,), None, prefactor)], {}, []
+    if not isinstance(activation, str):
+        given = activation if isinstance(activation, (list, tuple)) else [activation]
+        scaled = tuple(function.scale_argument(prefactor) for function in given)
+        return [Candidate("given", scaled, None, prefactor)], {}, []
+    candidates = []
+    if activation == "auto":
+        candidates = fixed_candidates(PREFACTORS if estimator.prefactor is None else (prefactor,))
+        if len(problem.rows.X) < MIN_LEARNING_ROWS:
+            return candidates, {}, []
+        prefactor = 1.0  # a given prefactor replaced those of tanh
+    learner = network_learner(estimator)
+    data = _learning_data(learner, problem, problem.scaler.transform)
+    learned = learn_activations(learner, [data], problem.seed, problem.device)
+    candidates = candidates + learned_candidates(learned, prefactor)
+    return candidates, learned.history, diverged_candidates(learned)
+
+
+def _input_sets(estimator, problem):
+    """Return the sets of input functions to try, the history of learning, what diverged."""
+    wanted = estimator.input_activations
+    if wanted is None or (
+        isinstance(wanted, str) and wanted == "auto" and not _learns(estimator, problem)
+    ):
+        return [], {}, []
+    if isinstance(wanted, str):
+        learner = network_learner(estimator).set_params(
+            init="auto", n_knots="auto", outer_learning_rate="auto", outer_step="auto"
+        )
+        return learn_input_sets(learner, INPUT_CHANNELS, problem, _given_activation(estimator))
+    if isinstance(wanted, (list, tuple)):
+        return [list(wanted)], {}, []
+    if hasattr(wanted, "estimator"):  # FrozenEstimator
+        return [wanted.estimator.activations_], {}, []
+    transformer = clone(wanted)
+    learner = transformer_learner(transformer).set_params(verbose=estimator.verbose)
+    return learn_input_sets(
+        learner,
+        transformer.n_channels,
+        problem,
+        _given_activation(estimator),
+        transformer.scaling,
+    )
+
+
+def _learns(estimator, problem) -> bool:
+    """Whether input_activations="auto" tries learned input functions."""
+    return (
+        isinstance(estimator.activation, str)
+        and estimator.activation == "auto"
+        and len(problem.rows.X) >= MIN_LEARNING_ROWS
+    )
+
+
+def _given_activation(estimator):
+    """Return what stands behind the input functions while they are learned; None is ReLU.
+
+    Twice differentiable, unlike the fast path of a frozen spline.
+    """
+    activation = estimator.activation
+    if isinstance(activation, str) and activation in ("auto", "learned"):
+        return None
+    if isinstance(activation, str):
+        functions: Sequence = [FixedActivation(activation, estimator.prefactor or 1.0)]
+    else:
+        functions = activation if isinstance(activation, (list, tuple)) else [activation]
+    return lambda z, layer: functions[min(layer, len(functions) - 1)](z)
+
+
+def _learning_data(learner, problem, transform) -> LearningData:
+    rows = problem.rows.take(problem.train)
+    rows = rows._replace(X=transform(rows.X))
+    encoding = problem.encoding
+    if encoding.classes is not None and learner.loss != "auto":
+        encoding = encoding._replace(loss=learner.loss)
+    return learning_data(learner, rows, encoding, outside_rows(learner, transform, encoding))
+
+
+def _compare(estimator, problem, candidates, input_sets) -> np.ndarray:
+    """Return the held-out loss of every candidate; nan where there is nothing to choose."""
+    if len(candidates) == 1:
+        return np.array([np.nan])
+    columns: dict[int | None, np.ndarray] = {
+        number: spline_columns(problem.rows.X, functions)
+        for number, functions in enumerate(input_sets)
+    }
+    columns[None] = problem.scaler.transform(problem.rows.X)
+    folds = [(problem.train, problem.held_out)]
+    if len(problem.rows.X) < MIN_LEARNING_ROWS:
+        folds = _cross_validation_folds(problem)
+    n_train = len(folds[0][0])
+    batch_size = resolve_batch_size(estimator.batch_size, n_train)
+    contest = make_contest(
+        problem.rows,
+        problem.encoding,
+        estimator,
+        columns=columns,
+        folds=folds,
+        batch_size=batch_size,
+        n_steps=estimator.max_iter * max(1, round(n_train / batch_size)),
+        seed=problem.seed,
+        device=problem.device,
+    )
+    return validation_losses(candidates, contest)
+
+
+def _cross_validation_folds(problem):
+    """Return up to `N_FOLDS` folds in which every class is spread as evenly as it can be."""
+    n_rows = len(problem.rows.X)
+    generator = stream(problem.seed, "folds")
+    order = torch.randperm(n_rows, generator=generator).numpy()
+    if problem.encoding.classes is not None:
+        order = order[np.argsort(problem.rows.y[order], kind="stable")]
+    n_folds = min(N_FOLDS, n_rows)
+    fold = np.empty(n_rows, dtype=int)
+    fold[order] = np.arange(n_rows) % n_folds
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]

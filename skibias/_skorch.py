@@ -1,0 +1,266 @@
+"""Final training of the chosen network; the one file that knows skorch.
+
+A `NeuralNet` is composed, not subclassed, and does the loop: epochs, history, callbacks. What
+it trains with is the engine: `forward`, the losses and the optimisers.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from skibias.engine.episodes import Rows
+from skibias.engine.losses import LOSSES
+from skibias.engine.networks import Functions, Model, outputs
+from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.training import WeightWindow, evaluation_loss
+
+
+class FinalSettings(NamedTuple):
+    """How the chosen network is trained."""
+
+    loss: str
+    optimizer: str
+    learning_rate: float
+    batch_size: int
+    max_epochs: int
+    n_iter_no_change: int
+    callbacks: list | None
+    verbose: int
+    device: torch.device
+
+
+class FinalNetworks(NamedTuple):
+    """What final training leaves behind."""
+
+    weights: np.ndarray  # (E, P) float32, of the best epoch
+    history: list[dict[str, Any]]  # one record per epoch
+
+
+def train_networks(
+    model: Model,
+    weights: Tensor,
+    train: Rows,
+    validation: Rows | None,
+    generator: torch.Generator,
+    settings: FinalSettings,
+) -> FinalNetworks:
+    """Train a stack of E networks (E, P) on the same batches.
+
+    Weights are judged as the mean over the last steps. With validation rows, training stops after
+    ``n_iter_no_change`` epochs without a better loss and the best epoch's weights come back;
+    without, it runs for ``max_epochs`` and the last ones do.
+    """
+    averaging = _AveragedValidation(model, settings.loss, validation, settings.n_iter_no_change)
+    callbacks = [("averaged_validation", averaging), *(settings.callbacks or [])]
+    if settings.verbose:
+        callbacks.append(("progress", _ProgressBar()))
+    # Last, so that every other callback has seen the end of the epoch.
+    callbacks.append(("stopping", _StopWhenConverged(averaging)))
+    net = NeuralNet(
+        _NetworkStack(model, weights),
+        criterion=_MeanLoss,
+        criterion__loss=settings.loss,
+        optimizer=_EngineOptimizer,
+        optimizer__name=settings.optimizer,
+        lr=settings.learning_rate,
+        max_epochs=settings.max_epochs,
+        batch_size=settings.batch_size,
+        iterator_train=_ShuffledBatches,
+        iterator_train__generator=generator,
+        dataset=_identity,
+        train_split=None,
+        callbacks=callbacks,
+        callbacks__valid_loss=None,
+        callbacks__print_log=None,
+        verbose=0,
+        device=settings.device,
+    )
+    net.initialize()
+    net.notify("on_train_begin", X=train, y=None)
+    try:
+        net.fit_loop(train)
+    except _ConvergedError:
+        pass
+    except KeyboardInterrupt as interrupt:
+        # skorch's own EarlyStopping ends training this way; Ctrl-C must not be swallowed.
+        if not _raised_by_early_stopping(interrupt):
+            raise
+    finally:
+        net.notify("on_train_end", X=train, y=None)
+    records = [
+        {key: value for key, value in epoch.items() if key != "batches"} for epoch in net.history
+    ]
+    return FinalNetworks(averaging.best_weights.cpu().numpy(), records)
+
+
+class WeightTrajectory(Callback):
+    """skorch callback that keeps the weights after every epoch.
+
+    Attributes
+    ----------
+    trajectory_ : list of ndarray of shape (n_estimators, n_weights), float32
+        The start first, then one entry per epoch; each network as the flat vector that the
+        estimator's ``weights_`` holds.
+    """
+
+    def on_train_begin(self, net, **kwargs):
+        """Keep the weights that training starts from."""
+        self.trajectory_ = [_module_weights(net)]
+
+    def on_epoch_end(self, net, **kwargs):
+        """Keep this epoch's weights."""
+        self.trajectory_.append(_module_weights(net))
+
+
+class _ConvergedError(Exception):
+    """Raised at the end of the epoch after which training is to stop."""
+
+
+class _NetworkStack(nn.Module):
+    """E networks as one module with one parameter, the flat weights (E, P)."""
+
+    def __init__(self, model: Model, weights: Tensor) -> None:
+        super().__init__()
+        self.model = model
+        self.weights = nn.Parameter(weights.detach().clone())
+
+    def forward(self, X: Tensor) -> Tensor:
+        return outputs(self.model, self.weights, Functions(), X, frozen=True)
+
+
+class _MeanLoss(nn.Module):
+    """Sum over the networks of their mean losses, so that each is trained as if alone."""
+
+    def __init__(self, loss: str) -> None:
+        super().__init__()
+        self.loss = LOSSES[loss]
+
+    def forward(self, predictions: Tensor, target_and_weight: tuple[Tensor, Tensor]) -> Tensor:
+        return self.loss(predictions, *target_and_weight).sum()
+
+
+class _EngineOptimizer(torch.optim.Optimizer):
+    """The engine's update rules behind torch's interface: the same steps as in meta-learning."""
+
+    def __init__(self, parameters: Any, lr: float, name: str) -> None:
+        self._optimizer = OPTIMIZERS[name]
+        super().__init__(parameters, {"lr": lr})
+
+    def step(self, closure: Any = None) -> Tensor:  # type: ignore[override]
+        """Make one step; skorch passes the closure that computes loss and gradients."""
+        loss = closure()
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    state = self.state[parameter].get("state") or self._optimizer.init(parameter)
+                    new, state = self._optimizer.update(
+                        parameter, parameter.grad, state, group["lr"]
+                    )
+                    parameter.copy_(new)
+                    self.state[parameter]["state"] = state
+        return loss
+
+
+class _ShuffledBatches:
+    """Batches of `Rows` by index, in a new order each epoch; in place of a DataLoader."""
+
+    def __init__(self, dataset: Rows, batch_size: int, generator: torch.Generator) -> None:
+        self._rows = dataset
+        self._n_batches = max(1, round(len(dataset.targets) / batch_size))
+        self._generator = generator
+
+    def __len__(self) -> int:
+        return self._n_batches
+
+    def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
+        order = torch.randperm(len(self._rows.targets), generator=self._generator)
+        for index in order.to(self._rows.inputs.device).tensor_split(self._n_batches):
+            inputs, targets, weights = (part[index] for part in self._rows)
+            yield inputs, (targets, weights)
+
+
+class _AveragedValidation(Callback):
+    """Judge the averaged weights after every epoch, keep the best, stop when they stay worse."""
+
+    def __init__(self, model, loss, validation, n_iter_no_change):
+        self.model = model
+        self.loss = loss
+        self.validation = validation
+        self.n_iter_no_change = n_iter_no_change
+
+    def on_train_begin(self, net, **kwargs):
+        self.window_ = WeightWindow(net.module_.weights.detach())
+        self.best_weights = net.module_.weights.detach().clone()
+        self.best_loss_ = np.inf
+        self.waited_ = 0
+
+    def on_batch_end(self, net, training=False, **kwargs):
+        if training:
+            self.window_.add(net.module_.weights.detach())
+
+    def on_epoch_end(self, net, **kwargs):
+        averaged = self.window_.mean()
+        if self.validation is None:
+            self.best_weights = averaged
+            return
+        losses = evaluation_loss(
+            self.model, averaged, Functions(), self.validation, LOSSES[self.loss]
+        )
+        validation_loss = float(losses.mean())
+        improved = validation_loss < self.best_loss_
+        net.history.record("valid_loss", validation_loss)
+        net.history.record("valid_loss_best", improved)
+        self.waited_ = 0 if improved else self.waited_ + 1
+        if improved:
+            self.best_loss_ = validation_loss
+            self.best_weights = averaged
+
+
+class _StopWhenConverged(Callback):
+    """End training once the averaged weights have stayed worse for long enough."""
+
+    def __init__(self, averaging):
+        self.averaging = averaging
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.averaging.waited_ >= self.averaging.n_iter_no_change:
+            raise _ConvergedError
+
+
+class _ProgressBar(Callback):
+    """One bar over the epochs, on stderr."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=net.max_epochs, desc="training", file=sys.stderr)
+
+    def on_epoch_end(self, net, **kwargs):
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+
+
+def _identity(X, y=None):
+    """skorch's ``dataset``: the rows are one already."""
+    return X
+
+
+def _module_weights(net) -> np.ndarray:
+    return net.module_.weights.detach().cpu().numpy().copy()
+
+
+def _raised_by_early_stopping(interrupt: BaseException) -> bool:
+    """Whether the exception started in a method of skorch's EarlyStopping."""
+    frame = interrupt.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    return frame is not None and isinstance(frame.tb_frame.f_locals.get("self"), EarlyStopping)

@@ -1,0 +1,254 @@
+"""The learned function as an object: knots, values, and what users do with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from skibias.engine import splines
+
+# Knots whose spacing varies by less than this, relatively, are looked up by arithmetic.
+UNIFORM_TOLERANCE = 1e-6
+
+
+class SplineActivation:
+    """A linear spline: learned activation function, or learned function of one input column.
+
+    Between two knots the function is interpolated linearly. Instances do not change, compare by
+    value, and can be pickled.
+
+    Parameters
+    ----------
+    knots : array-like of shape (n_knots,)
+        Strictly increasing arguments, at least two.
+    values : array-like of shape (n_knots,) or (n_knots, n_channels)
+        Heights at the knots; several channels make a function with several outputs.
+    extrapolation : {"constant", "linear"}, default="constant"
+        Outside the knots: the value at the outermost knot, or its segment continued.
+
+    Raises
+    ------
+    ValueError
+        If the knots do not increase, the shapes disagree or a number is not finite.
+
+    Notes
+    -----
+    Equally spaced knots are evaluated by arithmetic, others by binary search. Equation: App. C of
+    Teney et al., "Do We Always Need the Simplicity Bias?", CVPR 2025.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skibias import SplineActivation
+    >>> bump = SplineActivation([0, 1, 2], [0, 1, 0])
+    >>> bump(np.array([-1.0, 0.5, 1.5, 9.0]))
+    array([0. , 0.5, 0.5, 0. ])
+    >>> SplineActivation.from_json(bump.to_json()) == bump
+    True
+    """
+
+    def __init__(self, knots: Any, values: Any, extrapolation: str = "constant") -> None:
+        self.knots = _frozen_array(knots, "knots")
+        self.values = _frozen_array(values, "values")
+        self.extrapolation = extrapolation
+        if self.knots.ndim != 1 or len(self.knots) < 2 or not np.all(np.diff(self.knots) > 0):
+            raise ValueError(
+                "The 'knots' parameter of SplineActivation must be a strictly increasing sequence "
+                f"of at least two numbers. Got {knots!r} instead."
+            )
+        if self.values.ndim not in (1, 2) or len(self.values) != len(self.knots):
+            raise ValueError(
+                "The 'values' parameter of SplineActivation must have one row per knot "
+                f"({len(self.knots)}). Got shape {self.values.shape} instead."
+            )
+        if extrapolation not in splines.EXTRAPOLATIONS:
+            raise ValueError(
+                "The 'extrapolation' parameter of SplineActivation must be one of "
+                f"{splines.EXTRAPOLATIONS}. Got {extrapolation!r} instead."
+            )
+
+    @classmethod
+    def relu(cls) -> SplineActivation:
+        """Return ReLU, exactly."""
+        return cls([-1, 0, 1], [0, 0, 1], extrapolation="linear")
+
+    @classmethod
+    def hat(cls) -> SplineActivation:
+        """Return the piecewise-linear B-spline bump over [0, 2] with height 1, exactly."""
+        return cls([0, 1, 2], [0, 1, 0])
+
+    @classmethod
+    def from_function(
+        cls,
+        function: Callable[[np.ndarray], np.ndarray],
+        domain: tuple[float, float] = (-5.0, 5.0),
+        n_knots: int = 50,
+        extrapolation: str = "constant",
+    ) -> SplineActivation:
+        """Return the spline through ``function`` at equally spaced knots.
+
+        Parameters
+        ----------
+        function : callable
+            Maps an array of shape (n_knots,) to an array of the same length.
+        domain : (float, float), default=(-5, 5)
+            First and last knot.
+        n_knots : int, default=50
+        extrapolation : {"constant", "linear"}, default="constant"
+        """
+        knots = np.linspace(*domain, n_knots)
+        return cls(knots, function(knots), extrapolation)
+
+    @classmethod
+    def from_json(cls, text: str) -> SplineActivation:
+        """Return the function that `to_json` wrote; numbers survive to the last bit."""
+        record = json.loads(text)
+        return cls(record["knots"], record["values"], record["extrapolation"])
+
+    def to_json(self) -> str:
+        """Return the function as a JSON object of its three parameters."""
+        return json.dumps(
+            {
+                "knots": self.knots.tolist(),
+                "values": self.values.tolist(),
+                "extrapolation": self.extrapolation,
+            }
+        )
+
+    @property
+    def n_channels(self) -> int | None:
+        """Number of outputs; None for a plain function of shape (n_knots,)."""
+        return self.values.shape[1] if self.values.ndim == 2 else None
+
+    @property
+    def is_uniform(self) -> bool:
+        """Whether the knots are equally spaced."""
+        spacing = np.diff(self.knots)
+        return bool(np.ptp(spacing) <= UNIFORM_TOLERANCE * spacing.mean())
+
+    def __call__(self, x: Any) -> Any:
+        """Return the function's values at x, elementwise.
+
+        Parameters
+        ----------
+        x : array-like or Tensor of any shape
+
+        Returns
+        -------
+        ndarray of float64, or Tensor in the dtype and on the device of x
+            Shape of x, with a last axis of ``n_channels`` added where there are several.
+            A tensor is differentiable in x.
+        """
+        if isinstance(x, Tensor):
+            return self._evaluate(x)
+        x = np.asarray(x, dtype=np.float64)
+        result = self._evaluate(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+        return result[()] if x.ndim == 0 else result
+
+    def _evaluate(self, x: Tensor) -> Tensor:
+        """Slope and intercept of every element's cell, for all channels at once."""
+        knots = torch.tensor(self.knots, dtype=x.dtype, device=x.device)
+        values = torch.tensor(self.values.T, dtype=x.dtype, device=x.device)
+        table = splines.knots_table(values, knots, self.extrapolation)
+        cell = splines.knots_cell(x, knots).reshape(-1)
+        slope, intercept = (
+            part.index_select(-1, cell).unflatten(-1, x.shape or (1,)) for part in table
+        )
+        result = intercept + slope * x
+        result = result.movedim(0, -1) if self.values.ndim == 2 else result
+        return result if x.shape else result.reshape(result.shape[1:])
+
+    def scale_argument(self, prefactor: float) -> SplineActivation:
+        """Return x -> self(prefactor * x), for a positive prefactor."""
+        return SplineActivation(self.knots / prefactor, self.values, self.extrapolation)
+
+    def as_module(self, dtype: torch.dtype = torch.float32) -> SplineModule:
+        """Return the function as an ``nn.Module`` whose parameter is the values at the knots."""
+        return SplineModule(self, dtype)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SplineActivation):
+            return NotImplemented
+        return (
+            np.array_equal(self.knots, other.knots)
+            and np.array_equal(self.values, other.values)
+            and self.extrapolation == other.extrapolation
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.knots.tobytes(), self.values.tobytes(), self.extrapolation))
+
+    def __repr__(self) -> str:
+        channels = "" if self.n_channels is None else f", n_channels={self.n_channels}"
+        return (
+            f"SplineActivation(n_knots={len(self.knots)}, "
+            f"domain=({self.knots[0]:.4g}, {self.knots[-1]:.4g}){channels}, "
+            f"extrapolation={self.extrapolation!r})"
+        )
+
+
+class SplineModule(nn.Module):
+    """A spline activation for any torch model; elementwise.
+
+    The heights are the parameter ``values``. Where they need no gradient (``requires_grad_(False)``
+    or under ``torch.no_grad``), a fast path is taken, which supports one backward pass in x.
+
+    Parameters
+    ----------
+    activation : SplineActivation
+        With a single channel.
+    dtype : torch.dtype, default=torch.float32
+    """
+
+    knots: Tensor
+
+    def __init__(self, activation: SplineActivation, dtype: torch.dtype = torch.float32) -> None:
+        super().__init__()
+        if activation.n_channels is not None:
+            raise ValueError(
+                "The 'activation' parameter of SplineModule must have shape (n_knots,) values. "
+                f"Got {activation!r} instead."
+            )
+        self.values = nn.Parameter(torch.tensor(activation.values, dtype=dtype))
+        self.register_buffer("knots", torch.tensor(activation.knots, dtype=dtype))
+        self.extrapolation = activation.extrapolation
+        self._grid: splines.Grid | None = None
+        if activation.is_uniform:
+            first, last = activation.knots[[0, -1]].tolist()
+            self._grid = splines.uniform_grid(first, last, len(activation.knots))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the function's values at x, any shape."""
+        table = splines.knots_table(self.values, self.knots, self.extrapolation)
+        if self._grid is None:
+            cell = splines.knots_cell(x, self.knots)
+        else:
+            cell = splines.uniform_cell(x, self._grid.to(self.values))
+        if torch.is_grad_enabled() and self.values.requires_grad:
+            return splines.evaluate(table, x, cell)
+        return splines.evaluate_frozen(table, x, cell)
+
+    def extra_repr(self) -> str:
+        return f"n_knots={len(self.knots)}, extrapolation={self.extrapolation!r}"
+
+
+def _frozen_array(numbers: Any, name: str) -> np.ndarray:
+    """Return a read-only float64 copy, finite."""
+    try:
+        array = np.array(numbers, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"The {name!r} parameter of SplineActivation must hold numbers. "
+            f"Got {numbers!r} instead."
+        ) from error
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"The {name!r} parameter of SplineActivation must be finite. Got {numbers!r} instead."
+        )
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,118 @@
+"""Targets as the engine wants them, and outputs as users want them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils.multiclass import type_of_target
+
+from skibias._preprocessing import WeightedRows, merge_rows
+
+TARGET_TYPES = ("auto", "binary", "multiclass", "continuous")
+
+
+class TargetEncoding(NamedTuple):
+    """How targets were turned into class numbers or standardised values."""
+
+    classes: np.ndarray | None  # None for regression
+    mean: np.ndarray | None  # (o,), None for classification
+    scale: np.ndarray | None  # (o,)
+    loss: str
+
+    @property
+    def n_outputs(self) -> int:
+        """Outputs of the network."""
+        return len(self.mean) if self.classes is None else len(self.classes)
+
+    def numbers(self, y):
+        """Return the class number of every label; values as they are.
+
+        Raises
+        ------
+        ValueError
+            If a label is none of the classes.
+        """
+        if self.classes is None:
+            return y
+        known = np.isin(y, self.classes)
+        if not known.all():
+            raise ValueError(
+                f"The classes of y must be among {self.classes.tolist()}. "
+                f"Got {np.unique(y[~known]).tolist()} instead."
+            )
+        return np.searchsorted(self.classes, y)
+
+    def encode(self, numbers):
+        """Return the engine's targets: class numbers, one-hot rows or standardised values."""
+        if self.classes is None:
+            return (numbers.reshape(len(numbers), -1) - self.mean) / self.scale
+        return numbers if self.loss == "log_loss" else np.eye(len(self.classes))[numbers]
+
+
+def guess_target_type(y, target_type):
+    """Return "continuous" or "multiclass" (two classes included), as TargetEncoder would guess."""
+    if target_type == "auto":
+        guessed = type_of_target(y, input_name="y")
+        known = ("binary", "multiclass", "continuous", "continuous-multioutput")
+        if guessed not in known:
+            raise ValueError(
+                f"Unknown label type: the 'y' parameter must be a {', '.join(known)} target. "
+                f"Got a {guessed} target instead."
+            )
+        target_type = guessed
+    return "continuous" if target_type.startswith("continuous") else "multiclass"
+
+
+def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
+    """Return rows of positive weight, targets as numbers, and the encoding of the targets.
+
+    ``merge=False`` keeps rows and their order, for splitters that number rows.
+    """
+    kept = weights > 0
+    X, y, weights = X[kept], y[kept], weights[kept]
+    if is_classification:
+        encoding = class_encoding(y, loss)
+    else:
+        y = y.astype(np.float64)
+        encoding = value_encoding(y, weights, loss)
+    rows = WeightedRows(X, encoding.numbers(y), weights / weights.mean())
+    return (merge_rows(rows) if merge else rows), encoding
+
+
+def class_encoding(y, loss="auto"):
+    """Return the encoding of class labels.
+
+    Raises
+    ------
+    ValueError
+        If there is one class only.
+    """
+    classes = np.unique(y)
+    if len(classes) < 2:
+        raise ValueError(
+            "The 'y' parameter must hold at least two classes, counting rows of positive weight. "
+            f"Got one class instead: {classes.tolist()}."
+        )
+    return TargetEncoding(classes, None, None, "log_loss" if loss == "auto" else loss)
+
+
+def value_encoding(y, weights, loss="auto"):
+    """Return the encoding that standardises values (n,) or (n, o), with weights.
+
+    Raises
+    ------
+    ValueError
+        If the loss is one for classes.
+    """
+    if loss == "log_loss":
+        raise ValueError(
+            "The 'loss' parameter must be 'auto' or 'squared_error' for a continuous target. "
+            "Got 'log_loss' instead."
+        )
+    columns = y.reshape(len(y), -1)
+    mean = np.average(columns, axis=0, weights=weights)
+    scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weights))
+    # A constant column, up to rounding, keeps its unit.
+    constant = scale <= 10 * np.finfo(float).eps * np.maximum(np.abs(mean), 1e-300)
+    return TargetEncoding(None, mean, np.where(constant, 1.0, scale), "squared_error")

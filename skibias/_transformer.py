@@ -1,0 +1,235 @@
+"""Learned functions of input columns as a scikit-learn transformer."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+
+from skibias._candidates import (
+    Candidate,
+    all_diverged_message,
+    make_contest,
+    validation_losses,
+)
+from skibias._fixed_activation import FixedActivation
+from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
+from skibias._learning import is_splitter
+from skibias._preprocessing import make_scaler, spline_columns
+from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._selection import (
+    INPUT_CHANNELS,
+    Problem,
+    learn_input_sets,
+    split_problem,
+    transformer_learner,
+)
+from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
+from skibias._validation import check_transformer_parameters, check_weights
+
+
+class IAFTransformer(TransformerMixin, BaseEstimator):
+    """Learned input activation functions: one function, of one or more channels, per column.
+
+    The functions are meta-learned in front of a small ReLU network (Teney et al., CVPR 2025,
+    section 3.3), from a piecewise-linear encoding or the identity, with knots at the quantiles.
+    Their values are in scaled units, about [-1, 1], so that a network or a linear model can
+    follow directly. With one channel and nothing learned, the transformer is
+    ``MinMaxScaler((-1, 1))`` on the data it was fitted to; outside their range functions are
+    constant.
+
+    Parameters
+    ----------
+    learner : ActivationLearner or None, default=None
+        How the functions are learned; None is ``ActivationLearner()``. Its ``random_state``,
+        ``device``, ``verbose`` and ``target_type`` are overruled by those given here.
+    target_type : {"auto", "binary", "multiclass", "continuous"}, default="auto"
+        What y is; "auto" guesses as :class:`~sklearn.preprocessing.TargetEncoder` does.
+    n_channels : int, default=8
+        Outputs per column. One starts from the identity, several from the ramps of a
+        piecewise-linear encoding.
+    scaling : {"minmax", "quantile"}, default="minmax"
+        How the identity start maps a column to [-1, 1]: linearly, or by ranks. Ramps follow
+        the quantiles either way.
+    device : str, default="auto"
+        "cpu", "cuda", "cuda:0", …; "auto" is CUDA where there is one.
+    random_state : int, RandomState instance or None, default=None
+    verbose : int, default=0
+        1 shows a progress bar on stderr.
+
+    Attributes
+    ----------
+    activations_ : list of SplineActivation
+        One per column, knots in the units of X. The function of a constant column is not
+        learned.
+    meta_history_ : dict
+        ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if X had column names that are all strings.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skibias import ActivationLearner, IAFTransformer
+    >>> X, y = load_iris(return_X_y=True)
+    >>> learner = ActivationLearner(n_outer_steps=5, n_restarts=1)
+    >>> IAFTransformer(learner, n_channels=2, random_state=0).fit_transform(X, y).shape
+    (150, 8)
+    """
+
+    _parameter_constraints: dict = {
+        "learner": [ActivationLearner, None],
+        "target_type": [StrOptions(set(TARGET_TYPES))],
+        "n_channels": [Interval(Integral, 1, None, closed="left")],
+        "scaling": [StrOptions({"minmax", "quantile"})],
+        "device": [str, torch.device],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        learner=None,
+        *,
+        target_type="auto",
+        n_channels=INPUT_CHANNELS,
+        scaling="minmax",
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.learner = learner
+        self.target_type = target_type
+        self.n_channels = n_channels
+        self.scaling = scaling
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        """Learn the functions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Columns in any units; numbers or booleans.
+        y : array-like of shape (n_samples,)
+            What a network behind the functions is to predict.
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError, TypeError
+            If a parameter or the data are unusable, before any work; ValueError also if every
+            restart diverges. The transformer is then as it was before.
+        """
+        check_transformer_parameters(self)
+        device = resolve_device(self.device, "IAFTransformer")
+        # All work is done on a blank twin: an error or Ctrl-C leaves this transformer as it was.
+        twin = type(self)(**self.get_params(deep=False))
+        with one_thread():
+            twin._fit(X, y, sample_weight, device)
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        vars(self).update(vars(twin))
+        return self
+
+    def _fit(self, X, y, sample_weight, device) -> None:
+        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
+        is_classification = guess_target_type(y, self.target_type) == "multiclass"
+        learner = transformer_learner(self).set_params(verbose=self.verbose)
+        rows, encoding = encoded_rows(
+            X,
+            y,
+            check_weights(sample_weight, X),
+            is_classification,
+            merge=not is_splitter(learner.validation),
+        )
+        seed = draw_seed(self.random_state)
+        problem = split_problem(
+            rows, make_scaler(None, len(X)), encoding, seed, device, HELD_OUT_FRACTION
+        )
+        if learner.n_restarts == 1:  # nothing to choose
+            problem = problem._replace(train=np.arange(len(rows.X)))
+        sets, self.meta_history_, _ = learn_input_sets(
+            learner, self.n_channels, problem, scaling=self.scaling
+        )
+        self.activations_ = _best_set(sets, problem, learner)
+
+    def transform(self, X):
+        """Apply every column's function.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features * n_channels), float64
+            The channels of the first column, then those of the second, …
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=np.float64, reset=False)
+        return spline_columns(X, self.activations_)
+
+    def get_feature_names_out(self, input_features=None):
+        """Return the names of the columns that `transform` gives.
+
+        Parameters
+        ----------
+        input_features : array-like of str, default=None
+            None takes ``feature_names_in_``, or x0, x1, ….
+
+        Returns
+        -------
+        ndarray of str
+            The column's name, followed by "_" and the number of the channel if there are several.
+        """
+        check_is_fitted(self, "n_features_in_")
+        names = _check_feature_names_in(self, input_features)
+        if self.n_channels == 1:
+            return names
+        channels = range(self.n_channels)
+        return np.array([f"{name}_{k}" for name in names for k in channels], dtype=object)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        return tags
+
+
+def _best_set(sets, problem: Problem, learner):
+    """Return the functions behind which a fresh ReLU network does best on held-out rows."""
+    if not sets:
+        raise ValueError(all_diverged_message("IAFTransformer"))
+    if len(sets) == 1:
+        return sets[0]
+    relu = (FixedActivation("relu"),)
+    candidates = [Candidate("relu", relu, number) for number in range(len(sets))]
+    contest = make_contest(
+        problem.rows,
+        problem.encoding,
+        learner,
+        columns={
+            number: spline_columns(problem.rows.X, functions)
+            for number, functions in enumerate(sets)
+        },
+        folds=[(problem.train, problem.held_out)],
+        batch_size=learner.batch_size or len(problem.train),
+        n_steps=learner.horizon,
+        seed=problem.seed,
+        device=problem.device,
+    )
+    losses = validation_losses(candidates, contest)
+    if not np.isfinite(losses).any():
+        raise ValueError(all_diverged_message("IAFTransformer"))
+    return sets[int(np.argmin(losses))]

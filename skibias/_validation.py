@@ -1,0 +1,169 @@
+"""Checks that take more than one parameter's type and range."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import _check_sample_weight
+
+from skibias._spline_activation import SplineActivation
+
+INPUT_STARTS = ("auto", "ramps", "identity")
+
+
+def check_learner(learner) -> None:
+    """Raise ValueError or TypeError unless the learner's parameters can be used."""
+    learner._validate_params()
+    for name in ("n_knots", "init", "unroll_steps", "outer_learning_rate"):
+        _check_sequence(learner, name)
+    check_hidden_layer_sizes(learner.hidden_layer_sizes, "ActivationLearner")
+    domain = learner.domain
+    if len(domain) != 2 or not all(isinstance(end, Real) for end in domain):
+        _refuse("domain", "be a pair of numbers", domain)
+    if not -np.inf < domain[0] < domain[1] < np.inf:
+        _refuse("domain", "be two finite numbers, the first one smaller", domain)
+    if isinstance(learner.validation, tuple) and len(learner.validation) != 2:
+        _refuse("validation", "be a pair (X, y) where it is a tuple", learner.validation)
+
+
+def check_hidden_layer_sizes(sizes, owner) -> None:
+    """Raise ValueError unless all sizes are positive integers."""
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+        raise ValueError(
+            f"The 'hidden_layer_sizes' parameter of {owner} must hold positive integers. "
+            f"Got {sizes!r} instead."
+        )
+
+
+def _check_sequence(learner, name) -> None:
+    """Check the members of a per-restart setting one by one, as if each stood alone."""
+    setting = getattr(learner, name)
+    if isinstance(setting, (list, tuple)):
+        if not setting:
+            _refuse(name, "not be an empty sequence", setting)
+        for member in setting:
+            if isinstance(member, (list, tuple)):
+                _refuse(name, "be a flat sequence", setting)
+            clone(learner).set_params(**{name: member})._validate_params()
+
+
+def _refuse(name, rule, value):
+    raise ValueError(
+        f"The {name!r} parameter of ActivationLearner must {rule}. Got {value!r} instead."
+    )
+
+
+def check_weights(sample_weight, X) -> np.ndarray:
+    """Return float64 weights (n,), ones if there are none.
+
+    Raises
+    ------
+    ValueError
+        If a weight is negative or not finite, or all are zero.
+    """
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    if (weights < 0).any():
+        raise ValueError(
+            "The 'sample_weight' parameter must not hold negative weights. "
+            f"Got {weights.min()!r} instead."
+        )
+    if not weights.any():
+        raise ValueError(
+            "The 'sample_weight' parameter must hold at least one positive weight. "
+            "Got zeros only instead."
+        )
+    return weights
+
+
+def check_network_parameters(estimator) -> None:
+    """Raise ValueError or TypeError unless an estimator's parameters fit one another."""
+    owner = type(estimator).__name__
+    check_hidden_layer_sizes(estimator.hidden_layer_sizes, owner)
+    _check_activation(estimator, owner)
+    _check_input_activations(estimator, owner)
+    learner = estimator.learner
+    if learner is None:
+        return
+    check_learner(learner)
+    depths = len(learner.hidden_layer_sizes), len(estimator.hidden_layer_sizes)
+    learns_layers = estimator.sharing == "layer" and estimator.activation in ("auto", "learned")
+    if learns_layers and depths[0] != depths[1]:
+        raise ValueError(
+            f"The 'learner' parameter of {owner} must have as many hidden layers as the network "
+            f"({depths[1]}) with sharing='layer'. Got {depths[0]} instead."
+        )
+
+
+def _check_activation(estimator, owner) -> None:
+    """Allow a list of splines only where each hidden layer has its own."""
+    activation = estimator.activation
+    functions = activation if isinstance(activation, (list, tuple)) else [activation]
+    splines = [function for function in functions if not isinstance(function, str)]
+    if not all(_is_plain_spline(function) for function in splines):
+        raise ValueError(
+            f"The 'activation' parameter of {owner} must be a name or a SplineActivation with one "
+            f"channel. Got {activation!r} instead."
+        )
+    if isinstance(activation, (list, tuple)):
+        n_layers = len(estimator.hidden_layer_sizes)
+        if estimator.sharing != "layer" or len(splines) != n_layers:
+            raise ValueError(
+                f"The 'activation' parameter of {owner} must be a list of {n_layers} "
+                "SplineActivation, one per hidden layer, and only with sharing='layer'. "
+                f"Got {activation!r} instead."
+            )
+
+
+def _check_input_activations(estimator, owner) -> None:
+    """Allow an unfitted or frozen IAFTransformer, or splines, beside the names."""
+    wanted = estimator.input_activations
+    if wanted is None or isinstance(wanted, str):
+        return
+    if isinstance(wanted, (list, tuple)):
+        usable = all(isinstance(function, SplineActivation) for function in wanted)
+    else:
+        transformer = getattr(wanted, "estimator", wanted)
+        usable = hasattr(transformer, "n_channels")
+        if usable and transformer is not wanted:
+            usable = hasattr(transformer, "activations_")
+        elif usable:
+            check_transformer_parameters(transformer)
+    if not usable:
+        raise ValueError(
+            f"The 'input_activations' parameter of {owner} must be 'auto', 'learned', None, an "
+            "IAFTransformer, FrozenEstimator(fitted IAFTransformer) or a list of "
+            f"SplineActivation. Got {wanted!r} instead."
+        )
+
+
+def check_transformer_parameters(transformer) -> None:
+    """Raise ValueError or TypeError unless an IAFTransformer's parameters can be used."""
+    transformer._validate_params()
+    if transformer.learner is None:
+        return
+    check_learner(transformer.learner)
+    starts = transformer.learner.init
+    for start in starts if isinstance(starts, (list, tuple)) else [starts]:
+        if start not in INPUT_STARTS:
+            raise ValueError(
+                "The 'init' parameter of an IAFTransformer's learner must be one of "
+                f"{INPUT_STARTS}. Got {start!r} instead."
+            )
+
+
+def check_function_count(estimator, n_features) -> None:
+    """Raise ValueError unless given input functions are as many as there are columns."""
+    wanted = estimator.input_activations
+    frozen = getattr(wanted, "estimator", None)
+    functions = wanted if frozen is None else frozen.activations_
+    if isinstance(functions, (list, tuple)) and len(functions) != n_features:
+        raise ValueError(
+            f"The 'input_activations' parameter of {type(estimator).__name__} must hold one "
+            f"function per column ({n_features}). Got {len(functions)} instead."
+        )
+
+
+def _is_plain_spline(function) -> bool:
+    return isinstance(function, SplineActivation) and function.n_channels is None

@@ -1,0 +1,138 @@
+"""Fully connected networks as functions of one flat vector of weights.
+
+Notation
+--------
+R : networks (any leading axes, also none)
+n, d, h, o : rows, inputs, hidden units, outputs
+P : weights and biases of one network, all layers one after the other
+L : hidden layers
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from skibias.engine import splines
+from skibias.engine.activations import Activation, spline_activation
+
+
+class Architecture(NamedTuple):
+    """The sizes of a network; an empty ``hidden_layer_sizes`` is a linear model."""
+
+    n_inputs: int
+    hidden_layer_sizes: tuple[int, ...]
+    n_outputs: int
+    spectral_normalization: bool = False
+
+    @property
+    def layer_shapes(self) -> list[tuple[int, int]]:
+        """(inputs, outputs) of every layer."""
+        sizes = (self.n_inputs, *self.hidden_layer_sizes, self.n_outputs)
+        return list(pairwise(sizes))
+
+    @property
+    def n_weights(self) -> int:
+        """Length P of the flat vector of weights."""
+        return sum((n_in + 1) * n_out for n_in, n_out in self.layer_shapes)
+
+
+class Functions(NamedTuple):
+    """The learned part of a model, psi in P Algorithm 1; None where nothing is learned."""
+
+    activation: Tensor | None = None  # (*R, 1 or L, K)
+    inputs: Tensor | None = None  # (*R, d, K, c)
+
+    def map(self, transform: Callable[[Tensor], Tensor]) -> Functions:
+        """Apply ``transform`` to each table there is."""
+        return Functions(*(None if part is None else transform(part) for part in self))
+
+
+class Model(NamedTuple):
+    """What stays fixed during learning: sizes, and the grid of a spline or a fixed activation."""
+
+    architecture: Architecture
+    activation: Activation | None = None  # fixed, used where Functions.activation is None
+    grid: splines.Grid | None = None  # of Functions.activation
+
+
+def draw_weights(architecture: Architecture, generator: torch.Generator) -> Tensor:
+    """Draw the weights (P,) of one network as ``torch.nn.Linear`` does: U(±1/sqrt(inputs))."""
+    layers = []
+    for n_in, n_out in architecture.layer_shapes:
+        uniform = torch.rand((n_in + 1) * n_out, generator=generator)
+        layers.append((2 * uniform - 1) / n_in**0.5)
+    return torch.cat(layers)
+
+
+def unpack_layers(weights: Tensor, architecture: Architecture) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (matrix (*R, inputs, outputs), bias (*R, 1, outputs)) of every layer."""
+    shapes = architecture.layer_shapes
+    sizes = [size for n_in, n_out in shapes for size in (n_in * n_out, n_out)]
+    # One split for all layers: its backward is one concatenation.
+    parts = iter(weights.split(sizes, -1))
+    for n_in, n_out in shapes:
+        matrix = next(parts).unflatten(-1, (n_in, n_out))
+        if architecture.spectral_normalization:
+            matrix = matrix / _spectral_norm(matrix)
+        yield matrix, next(parts).unsqueeze(-2)
+
+
+def _spectral_norm(matrix: Tensor) -> Tensor:
+    """Largest singular value (*R, 1, 1); finite also for a network that has diverged."""
+    return torch.linalg.matrix_norm(torch.nan_to_num(matrix), 2, keepdim=True)
+
+
+def hidden_layers(
+    layers: list[tuple[Tensor, Tensor]], x: Tensor, activation: Activation
+) -> list[Tensor]:
+    """Return x (*R, n, d) and the representation (*R, n, h) after every hidden layer.
+
+    A layer's input is added to its output where their widths agree (P E.2).
+    """
+    representations = [x]
+    for number, (matrix, bias) in enumerate(layers):
+        previous = representations[-1]
+        current = activation(torch.matmul(previous, matrix) + bias, number)
+        if previous.shape[-1] == current.shape[-1]:
+            current = current + previous
+        representations.append(current)
+    return representations
+
+
+def forward(
+    weights: Tensor, x: Tensor, architecture: Architecture, activation: Activation
+) -> Tensor:
+    """Return the raw outputs (*R, n, o) of the networks ``weights`` (*R, P) for x (n, d)."""
+    *hidden, (matrix, bias) = unpack_layers(weights, architecture)
+    last = hidden_layers(hidden, x, activation)[-1]
+    if matrix.shape[-1] == 1:
+        # A matrix product with one column may round differently in stacks of different sizes.
+        return (last * matrix.transpose(-1, -2)).sum(-1, keepdim=True) + bias
+    return torch.matmul(last, matrix) + bias
+
+
+def model_inputs(functions: Functions, x: Tensor) -> Tensor:
+    """Return what reaches the first layer: x itself, or its learned input functions."""
+    return x if functions.inputs is None else splines.evaluate_features(functions.inputs, x)
+
+
+def model_activation(model: Model, functions: Functions, frozen: bool = False) -> Activation:
+    """Return the activation of the hidden layers."""
+    if functions.activation is None:
+        assert model.activation is not None
+        return model.activation
+    assert model.grid is not None
+    return spline_activation(functions.activation, model.grid, frozen)
+
+
+def outputs(
+    model: Model, weights: Tensor, functions: Functions, x: Tensor, frozen: bool = False
+) -> Tensor:
+    """Return the raw outputs (*R, n, o) of the whole model, f of P Algorithm 1."""
+    activation = model_activation(model, functions, frozen)
+    return forward(weights, model_inputs(functions, x), model.architecture, activation)

@@ -1,0 +1,150 @@
+"""Training a stack of networks with their functions fixed, and predicting with them.
+
+Notation
+--------
+R : networks trained at once
+P : weights of one network
+n, o : rows, outputs
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from skibias.engine.episodes import Rows, gather_batch
+from skibias.engine.losses import Loss
+from skibias.engine.networks import Functions, Model, outputs
+from skibias.engine.optim import Optimizer
+
+AVERAGED_STEPS = 50  # weights are judged and kept as the mean of the last 50 steps (P E.1)
+PREDICTED_VALUES = 1 << 24  # numbers held at once in the widest layer during prediction
+
+
+class TrainingSettings(NamedTuple):
+    """How a stack is trained; the learning rate may differ from network to network."""
+
+    optimizer: Optimizer
+    learning_rate: Tensor  # (R, 1)
+    batch_size: int
+    n_steps: int
+    evaluation_interval: int = AVERAGED_STEPS
+
+
+class TrainingState(NamedTuple):
+    """The stack at an evaluation; weights are running averages."""
+
+    step: int
+    averaged_weights: Tensor  # (R, P)
+    validation_loss: Tensor  # (R,); inf where it is not finite
+
+
+def training_steps(
+    model: Model,
+    functions: Functions,
+    weights: Tensor,
+    data: Rows,
+    train_rows: Sequence[Tensor],
+    validation_rows: Sequence[Tensor],
+    loss: Loss,
+    settings: TrainingSettings,
+    generator: torch.Generator,
+) -> Iterator[TrainingState]:
+    """Train networks (R, P) and yield a state at every evaluation.
+
+    ``train_rows`` and ``validation_rows`` hold one entry that all networks share, or one per
+    network.
+    """
+    state = settings.optimizer.init(weights)
+    window = WeightWindow(weights)
+    batches = _epochs(train_rows, settings.batch_size, generator)
+    validation = gather_shared(data, validation_rows)
+    for step in range(1, settings.n_steps + 1):
+        batch = gather_shared(data, next(batches))
+        weights, state = training_step(model, functions, weights, state, batch, loss, settings)
+        window.add(weights)
+        if step % settings.evaluation_interval == 0 or step == settings.n_steps:
+            averaged = window.mean()
+            validation_loss = evaluation_loss(model, averaged, functions, validation, loss)
+            yield TrainingState(step, averaged, validation_loss)
+
+
+def training_step(
+    model: Model,
+    functions: Functions,
+    weights: Tensor,
+    state: tuple[Tensor, ...],
+    batch: Rows,
+    loss: Loss,
+    settings: TrainingSettings,
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Make one gradient step of the whole stack."""
+    weights = weights.detach().requires_grad_()
+    predictions = outputs(model, weights, functions, batch.inputs, frozen=True)
+    losses = loss(predictions, batch.targets, batch.weights)
+    (gradient,) = torch.autograd.grad(losses.sum(), weights)
+    with torch.no_grad():
+        return settings.optimizer.update(weights, gradient, state, settings.learning_rate)
+
+
+class WeightWindow:
+    """The mean of the weights after the last `AVERAGED_STEPS` steps (P E.1)."""
+
+    def __init__(self, weights: Tensor) -> None:
+        self._ring = torch.zeros(AVERAGED_STEPS, *weights.shape).to(weights)
+        self._count = 0
+
+    def add(self, weights: Tensor) -> None:
+        """Take in the weights after one more step."""
+        self._ring[self._count % AVERAGED_STEPS] = weights
+        self._count += 1
+
+    def mean(self) -> Tensor:
+        """Return the mean over the steps taken in, at most the last `AVERAGED_STEPS`."""
+        return self._ring[: min(self._count, AVERAGED_STEPS)].mean(0)
+
+
+def evaluation_loss(
+    model: Model, weights: Tensor, functions: Functions, rows: Rows, loss: Loss
+) -> Tensor:
+    """Return the loss (R,) on all rows; inf, which is never best, where it is not finite."""
+    predictions = predict(model, weights, functions, rows.inputs)
+    result = loss(predictions, rows.targets, rows.weights)
+    return torch.where(result.isfinite(), result, math.inf)
+
+
+@torch.no_grad()
+def predict(model: Model, weights: Tensor, functions: Functions, inputs: Tensor) -> Tensor:
+    """Return the outputs (*R, n, o) in blocks of rows whose size does not depend on n."""
+    architecture = model.architecture
+    widest = max(architecture.n_inputs, architecture.n_outputs, *architecture.hidden_layer_sizes, 1)
+    block = max(1, PREDICTED_VALUES // (widest * weights.shape[:-1].numel()))
+    parts = [
+        outputs(model, weights, functions, part, frozen=True) for part in inputs.split(block, -2)
+    ]
+    return torch.cat(parts, -2)
+
+
+def gather_shared(data: Rows, row_numbers: Sequence[Tensor]) -> Rows:
+    """Return a batch (b, …) that all networks share, or one per network (R, b, …)."""
+    if len(row_numbers) == 1:
+        index = row_numbers[0].to(data.inputs.device)
+        return Rows(*(part[index] for part in data))
+    return gather_batch(data, row_numbers)
+
+
+def _epochs(
+    rows: Sequence[Tensor], batch_size: int, generator: torch.Generator
+) -> Iterator[list[Tensor]]:
+    """Yield batches for ever, every row once per epoch in a new random order.
+
+    Networks with rows of their own make the same number of steps per epoch.
+    """
+    n_batches = max(1, round(max(len(own) for own in rows) / batch_size))
+    while True:
+        shuffled = [own[torch.randperm(len(own), generator=generator)] for own in rows]
+        yield from map(list, zip(*(own.tensor_split(n_batches) for own in shuffled), strict=True))

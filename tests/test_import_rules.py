@@ -1,0 +1,167 @@
+"""Imports run one way: engine <- estimators, and each foreign framework has one door."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "skibias"
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+def imports_of(source, package=""):
+    """List the imports of a source text as pairs (absolute dotted name, is inside a function).
+
+    ``package`` is the dotted name against which relative imports are resolved.
+    """
+    return list(_walk_imports(ast.parse(source), package, in_function=False))
+
+
+def _walk_imports(node, package, in_function):
+    in_function = in_function or isinstance(node, FUNCTIONS)
+    for name in _imported_names(node, package):
+        yield name, in_function
+    for child in ast.iter_child_nodes(node):
+        yield from _walk_imports(child, package, in_function)
+
+
+def _imported_names(node, package):
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        # "from a import b" may mean the module a.b, so the longer name is the one to judge.
+        module = _absolute_module(node, package)
+        return [f"{module}.{alias.name}" for alias in node.names]
+    if isinstance(node, ast.Call) and _is_dynamic_import(node):
+        return [node.args[0].value]
+    return []
+
+
+def _absolute_module(node, package):
+    if not node.level:
+        return node.module
+    parents = package.split(".")
+    base = parents[: len(parents) - node.level + 1]
+    return ".".join([*base, node.module] if node.module else base)
+
+
+def _is_dynamic_import(call):
+    function = call.func
+    name = getattr(function, "attr", getattr(function, "id", None))
+    names_a_module = call.args and isinstance(call.args[0], ast.Constant)
+    return name in ("import_module", "__import__") and bool(names_a_module)
+
+
+def is_within(name, module):
+    """Tell whether a dotted name is a module or lies inside it."""
+    return name == module or name.startswith(f"{module}.")
+
+
+def package_imports():
+    """List (path relative to the package, name, is inside a function) for every import."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        package = ".".join(path.parent.relative_to(ROOT).parts)
+        source = path.read_text(encoding="utf-8")
+        relative = path.relative_to(PACKAGE).as_posix()
+        found += [(relative, *found_import) for found_import in imports_of(source, package)]
+    return found
+
+
+def files_importing(module):
+    """Return the files of the package that import a module, anywhere in them."""
+    return sorted({file for file, name, _ in package_imports() if is_within(name, module)})
+
+
+def is_allowed_in_engine(name):
+    standard = name.split(".")[0] in sys.stdlib_module_names
+    return standard or is_within(name, "torch") or is_within(name, "skibias.engine")
+
+
+def test_engine_imports_only_torch_and_the_standard_library():
+    offenders = [
+        (file, name)
+        for file, name, _ in package_imports()
+        if file.startswith("engine/") and not is_allowed_in_engine(name)
+    ]
+    assert offenders == []
+
+
+def test_skorch_is_known_to_one_file():
+    files = files_importing("skorch")
+    assert len(files) <= 1, files
+    assert not any(file.startswith("engine/") for file in files)
+
+
+def test_openml_is_known_to_one_file_of_the_datasets():
+    files = files_importing("openml")
+    assert len(files) <= 1, files
+    assert all(file.startswith("datasets/") for file in files)
+
+
+def test_matplotlib_is_imported_only_inside_functions_of_plots():
+    offenders = [
+        (file, name)
+        for file, name, in_function in package_imports()
+        if is_within(name, "matplotlib") and not (file.startswith("plots/") and in_function)
+    ]
+    assert offenders == []
+
+
+def test_import_loads_no_optional_or_late_dependency():
+    code = "import json, sys, skibias; print(json.dumps(list(sys.modules)))"
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(result.stdout))
+    assert "skibias" in loaded
+    assert loaded.isdisjoint({"matplotlib", "openml", "skorch"})
+
+
+# The rules above hold trivially if the reader of imports is blind, so it is tested as well.
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import a.b", [("a.b", False)]),
+        ("import a as c, d", [("a", False), ("d", False)]),
+        ("from a.b import c", [("a.b.c", False)]),
+        ("from . import c", [("skibias.engine.c", False)]),
+        ("from .b import c", [("skibias.engine.b.c", False)]),
+        ("from .. import c", [("skibias.c", False)]),
+        ("from ..b import c", [("skibias.b.c", False)]),
+        ("def f():\n    import a", [("a", True)]),
+        ("class C:\n    import a\n    def f(self):\n        import b", [("a", False), ("b", True)]),
+        ("if True:\n    import a", [("a", False)]),
+        ("importlib.import_module('a.b')", [("a.b", False)]),
+        ("f = lambda: __import__('a')", [("a", True)]),
+    ],
+)
+def test_every_form_of_import_is_seen(source, expected):
+    assert imports_of(source, package="skibias.engine") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"),
+    [
+        ("math", True),
+        ("collections.abc.Iterator", True),
+        ("torch.nn.functional", True),
+        ("skibias.engine.splines", True),
+        ("torchvision", False),
+        ("numpy", False),
+        ("sklearn.base", False),
+        ("skibias._mlp", False),
+        ("skibias.engineering", False),
+    ],
+)
+def test_what_the_engine_may_import(name, allowed):
+    assert is_allowed_in_engine(name) is allowed
+
+
+def test_the_package_is_found():
+    assert "datasets/_magic.py" in {file for file, _, _ in package_imports()}
