@@ -9,6 +9,7 @@ R : networks of a stack, one per candidate and fold
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ import torch
 from skibias._fixed_activation import FixedActivation, LayerActivations
 from skibias._learning import engine_rows
 from skibias._preprocessing import WeightedRows
+from skibias._runtime import side_by_side
 from skibias._targets import TargetEncoding
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
@@ -29,6 +31,7 @@ from skibias.engine.training import TrainingSettings, training_steps
 PREFACTORS = (1.0, 2.0, 4.0, 8.0)
 MAX_WIDTH = 64  # a ranking of activations carries over to wider networks (P 3.3)
 MAX_STEPS = 1000
+PATIENCE = 4  # evaluations without any improvement after which a stack is not trained further
 
 
 class Candidate(NamedTuple):
@@ -98,7 +101,9 @@ def fixed_candidates(prefactors: Sequence[float]) -> list[Candidate]:
     ]
 
 
-def validation_losses(candidates: Sequence[Candidate], contest: Contest) -> np.ndarray:
+def validation_losses(
+    candidates: Sequence[Candidate], contest: Contest, n_threads: int = 1
+) -> np.ndarray:
     """Train every candidate from scratch and return its best held-out loss, mean over folds.
 
     All start from the same weights and see the same batches, so that differences come from the
@@ -108,8 +113,10 @@ def validation_losses(candidates: Sequence[Candidate], contest: Contest) -> np.n
     groups: dict[tuple, list[int]] = {}
     for number, candidate in enumerate(candidates):
         groups.setdefault(_stack_key(candidate), []).append(number)
-    for numbers in groups.values():
-        losses[numbers] = _stack_losses([candidates[number] for number in numbers], contest)
+    stacks = [[candidates[number] for number in numbers] for numbers in groups.values()]
+    results = side_by_side([partial(_stack_losses, stack, contest) for stack in stacks], n_threads)
+    for numbers, result in zip(groups.values(), results, strict=True):
+        losses[numbers] = result
     return losses
 
 
@@ -205,7 +212,7 @@ def _stack_losses(candidates: list[Candidate], contest: Contest) -> np.ndarray:
     if n_folds > 1:
         train, validation = train * len(candidates), validation * len(candidates)
     data = engine_rows(X, contest.targets, contest.weights, contest.device)
-    best = torch.full((len(weights),), torch.inf)
+    best, waited = torch.full((len(weights),), torch.inf), 0
     for state in training_steps(
         model,
         functions,
@@ -217,7 +224,11 @@ def _stack_losses(candidates: list[Candidate], contest: Contest) -> np.ndarray:
         settings,
         stream(contest.seed, "candidate batches"),
     ):
-        best = torch.minimum(best, state.validation_loss.cpu())
+        losses = state.validation_loss.cpu()
+        waited = 0 if bool((losses < best).any()) else waited + 1
+        best = torch.minimum(best, losses)
+        if waited == PATIENCE:
+            break
     return best.reshape(len(candidates), n_folds).mean(1).numpy()
 
 

@@ -72,8 +72,9 @@ class ActivationLearner(BaseEstimator):
         Last inner steps that the meta-gradient flows through, *per restart*.
     horizon : int, default=500
         Inner steps in the life of a staggered network.
-    n_outer_steps : int, default=200
-        Steps on the function; 0 keeps the start.
+    n_outer_steps : int or "auto", default="auto"
+        Steps on the function; 0 keeps the start. "auto" is a twentieth of the number of rows,
+        at least 40 and at most 200: small data are learned from quickly.
     outer_learning_rate : float or "auto", default="auto"
         Step size on the heights at the knots, *per restart*. "auto" is 0.2 for an activation
         and 0.01 for input functions.
@@ -147,7 +148,7 @@ class ActivationLearner(BaseEstimator):
         "n_networks": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "unroll_steps": [Interval(Integral, 1, None, closed="left"), list, tuple],
         "horizon": [Interval(Integral, 1, None, closed="left")],
-        "n_outer_steps": [Interval(Integral, 0, None, closed="left")],
+        "n_outer_steps": [Interval(Integral, 0, None, closed="left"), StrOptions({"auto"})],
         "outer_learning_rate": [
             Interval(Real, 0, None, closed="neither"),
             StrOptions({"auto"}),
@@ -187,7 +188,7 @@ class ActivationLearner(BaseEstimator):
         n_networks="auto",
         unroll_steps=5,
         horizon=500,
-        n_outer_steps=200,
+        n_outer_steps="auto",
         outer_learning_rate="auto",
         outer_step="auto",
         hidden_layer_sizes=(64, 64),

@@ -108,7 +108,8 @@ def learn_activations(learner, datasets: list[LearningData], seed, device) -> Le
     )
     values = values[:, None].repeat(1, n_functions, 1)
     model = Model(Architecture(0, (), 0), grid=grids)
-    settings = meta_settings(learner, seed, ACTIVATION_OUTER_RATE, normalize=False)
+    n_rows = max(len(data.rows.X) for data in datasets)
+    settings = meta_settings(learner, n_rows, seed, ACTIVATION_OUTER_RATE, normalize=False)
     tasks = [
         _task(learner, data, data.rows.X, model, data.rows.X.shape[1], device) for data in datasets
     ]
@@ -150,7 +151,7 @@ def learn_inputs(
     )
     values = np.stack([_input_start(start, knots, width, n_channels, scaling) for start in starts])
     model = Model(Architecture(0, (), 0), activation or fixed_activation("relu"))
-    settings = meta_settings(learner, seed, INPUT_OUTER_RATE, normalize=True)
+    settings = meta_settings(learner, len(data.rows.X), seed, INPUT_OUTER_RATE, normalize=True)
     positions = knot_positions(data.rows.X, knots)
     task = _task(learner, data, positions, model, len(knots) * n_channels, device)
     functions = Functions(inputs=torch.tensor(values, dtype=torch.float32, device=device))
@@ -169,7 +170,7 @@ def learn_inputs(
     return Learned(input_functions(final.inputs), diverged, history)
 
 
-def meta_settings(learner, seed, outer_rate, normalize):
+def meta_settings(learner, n_rows, seed, outer_rate, normalize):
     """Translate a learner's parameters for the engine."""
     n_restarts = learner.n_restarts
     rates = per_restart(_resolve(learner.outer_learning_rate, outer_rate), n_restarts)
@@ -179,7 +180,7 @@ def meta_settings(learner, seed, outer_rate, normalize):
     return MetaSettings(
         outer_learning_rate=torch.tensor(rates, dtype=torch.float32),
         unroll_steps=torch.tensor(steps, dtype=torch.int64),
-        n_outer_steps=learner.n_outer_steps,
+        n_outer_steps=_resolve(learner.n_outer_steps, max(40, min(200, n_rows // 20))),
         horizon=learner.horizon,
         n_networks=_resolve(learner.n_networks, 2 if learner.schedule == "staggered" else 1),
         optimizer=OPTIMIZERS[learner.optimizer],

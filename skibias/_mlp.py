@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
-from skibias._preprocessing import SCALINGS, make_scaler, spline_columns
+from skibias._preprocessing import SCALINGS, spline_columns
 from skibias._runtime import draw_seed, one_thread, resolve_device
 from skibias._selection import (
     Problem,
@@ -61,8 +61,8 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
     learner : ActivationLearner or None, default=None
         How functions are learned; None is ``ActivationLearner()`` on networks at most 64 wide.
         The estimator's ``random_state``, ``device``, ``sharing`` and ``verbose`` overrule it. Its
-        ``n_knots``, ``init``, ``outer_learning_rate`` and ``outer_step`` are those of
-        activations; for input functions, pass an `IAFTransformer` to set them.
+        ``n_knots``, ``init``, ``outer_learning_rate``, ``outer_step`` and ``n_restarts`` are
+        those of activations; for input functions, pass an `IAFTransformer` to set them.
     scaling : {"quantile", "minmax", "standard"} or None, default="quantile"
         Scaling of columns without learned functions: ranks spread evenly over [-1, 1], linear to
         [-1, 1], zero mean and unit variance, or none.
@@ -222,15 +222,15 @@ class _LearnedActivationMLP(BaseEstimator):
         device = resolve_device(self.device, type(self).__name__)
         # All work is done on a blank twin: an error or Ctrl-C leaves this estimator as it was.
         twin = type(self)(**self.get_params(deep=False))
-        with one_thread():
-            twin._fit(X, y, sample_weight, device)
+        with one_thread() as n_threads:
+            twin._fit(X, y, sample_weight, device, n_threads)
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         vars(self).update(vars(twin))
         return self
 
-    def _fit(self, X, y, sample_weight, device) -> None:
-        problem = self._problem(X, y, sample_weight, device)
+    def _fit(self, X, y, sample_weight, device, n_threads) -> None:
+        problem = self._problem(X, y, sample_weight, device, n_threads)
         choice = choose_network(self, problem)
         functions = list(choice.candidate.activations)
         if self.sharing == "layer":
@@ -244,7 +244,7 @@ class _LearnedActivationMLP(BaseEstimator):
         self._encoding_ = problem.encoding
         self._train(problem, choice)
 
-    def _problem(self, X, y, sample_weight, device) -> Problem:
+    def _problem(self, X, y, sample_weight, device, n_threads) -> Problem:
         """Check the data and return them prepared."""
         is_classification = not is_regressor(self)
         X, y = validate_data(
@@ -267,11 +267,12 @@ class _LearnedActivationMLP(BaseEstimator):
         self._one_dimensional_ = y.ndim == 1
         return split_problem(
             rows,
-            make_scaler(self.scaling, len(rows.X)),
+            self.scaling,
             encoding,
-            draw_seed(self.random_state),
-            device,
             self.validation_fraction,
+            seed=draw_seed(self.random_state),
+            device=device,
+            n_threads=n_threads,
         )
 
     def _train(self, problem: Problem, choice) -> None:
@@ -406,8 +407,8 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
     array([0, 0])
     """
 
-    def _fit(self, X, y, sample_weight, device) -> None:
-        super()._fit(X, y, sample_weight, device)
+    def _fit(self, X, y, sample_weight, device, n_threads) -> None:
+        super()._fit(X, y, sample_weight, device, n_threads)
         self.classes_ = self._encoding_.classes
 
     def decision_function(self, X):

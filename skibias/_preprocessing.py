@@ -31,9 +31,10 @@ def make_scaler(scaling, n_rows):
         "quantile": ranks spread evenly over [-1, 1]; "minmax": linear to [-1, 1] (P E.4);
         "standard": zero mean and unit variance; None: columns as they are.
     n_rows : int
+        Rows it will be fitted to.
     """
     if scaling == "quantile":
-        n_quantiles = max(1, min(MAX_QUANTILES, n_rows))
+        n_quantiles = min(MAX_QUANTILES, n_rows)
         ranks = QuantileTransformer(n_quantiles=n_quantiles, subsample=None)
         return make_pipeline(ranks, MinMaxScaler((-1, 1)))
     if scaling == "minmax":

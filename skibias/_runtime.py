@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 from tqdm import tqdm
 
 Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def resolve_device(device, owner):
@@ -49,14 +51,23 @@ def draw_seed(random_state):
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Run torch on one thread meanwhile: sums over many threads round differently."""
+def one_thread() -> Iterator[int]:
+    """Run torch's operations on one thread meanwhile: sums over many threads round differently.
+
+    Yields the number of threads there were, for work that can be done `side_by_side` instead.
+    """
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        yield n_threads
     finally:
         torch.set_num_threads(n_threads)
+
+
+def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[Result]:
+    """Return the results of independent calls, made on up to ``n_threads`` threads."""
+    parallel = Parallel(n_jobs=min(n_threads, len(calls)) or 1, require="sharedmem")
+    return parallel(delayed(call)() for call in calls)
 
 
 def progress_bar(steps: Iterable[Item], total: int, name: str, verbose: int) -> Iterator[Item]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +30,8 @@ from skibias._learning import (
     learning_data,
     outside_rows,
 )
-from skibias._preprocessing import WeightedRows, held_out_rows, spline_columns
+from skibias._preprocessing import WeightedRows, held_out_rows, make_scaler, spline_columns
+from skibias._runtime import side_by_side
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
 from skibias.engine.episodes import stream
@@ -37,6 +39,14 @@ from skibias.engine.episodes import stream
 MIN_LEARNING_ROWS = 100  # with fewer, "auto" learns nothing
 N_FOLDS = 5  # of the comparison with fewer rows
 INPUT_CHANNELS = 8
+# Settings of an estimator's learner that are meant for activations, not for input functions.
+INPUT_LEARNER = {
+    "init": "auto",
+    "n_knots": "auto",
+    "outer_learning_rate": "auto",
+    "outer_step": "auto",
+    "n_restarts": 1,
+}
 
 
 class Problem(NamedTuple):
@@ -49,6 +59,7 @@ class Problem(NamedTuple):
     held_out: np.ndarray  # numbers of the rows that choose and stop
     seed: int
     device: torch.device
+    n_threads: int  # for work that can be done side by side
 
 
 class Choice(NamedTuple):
@@ -68,8 +79,15 @@ def choose_network(estimator, problem: Problem) -> Choice:
     ValueError
         If no candidate comes to a finite loss.
     """
-    input_sets, inputs_history, dropped_inputs = _input_sets(estimator, problem)
-    candidates, activation_history, dropped = _activation_candidates(estimator, problem)
+    learned_inputs, learned_activations = side_by_side(
+        [
+            partial(_input_sets, estimator, problem),
+            partial(_activation_candidates, estimator, problem),
+        ],
+        problem.n_threads,
+    )
+    input_sets, inputs_history, dropped_inputs = learned_inputs
+    candidates, activation_history, dropped = learned_activations
     numbers: list[int | None] = list(range(len(input_sets)))
     if estimator.input_activations == "auto" or estimator.input_activations is None:
         numbers.insert(0, None)
@@ -127,11 +145,12 @@ def resolve_batch_size(batch_size, n_rows) -> int:
     return min(int(batch_size), n_rows)
 
 
-def split_problem(rows, scaler, encoding, seed, device, fraction) -> Problem:
-    """Hold out rows, fit the scaler to the others, and return the problem."""
+def split_problem(rows, scaling, encoding, fraction, *, seed, device, n_threads) -> Problem:
+    """Hold out rows, scale by the others, and return the problem."""
     is_classification = encoding.classes is not None
     train, held_out = held_out_rows(rows.y, fraction, seed, is_classification)
-    return Problem(rows, scaler.fit(rows.X[train]), encoding, train, held_out, seed, device)
+    scaler = make_scaler(scaling, len(train)).fit(rows.X[train])
+    return Problem(rows, scaler, encoding, train, held_out, seed, device, n_threads)
 
 
 def _activation_candidates(estimator, problem):
@@ -163,14 +182,11 @@ def _activation_candidates(estimator, problem):
 def _input_sets(estimator, problem):
     """Return the sets of input functions to try, the history of learning, what diverged."""
     wanted = estimator.input_activations
-    if wanted is None or (
-        isinstance(wanted, str) and wanted == "auto" and not _learns(estimator, problem)
-    ):
+    is_auto = isinstance(wanted, str) and wanted == "auto"
+    if wanted is None or (is_auto and not _learns(estimator, problem)):
         return [], {}, []
     if isinstance(wanted, str):
-        learner = network_learner(estimator).set_params(
-            init="auto", n_knots="auto", outer_learning_rate="auto", outer_step="auto"
-        )
+        learner = network_learner(estimator).set_params(**INPUT_LEARNER)
         return learn_input_sets(learner, INPUT_CHANNELS, problem, _given_activation(estimator))
     if isinstance(wanted, (list, tuple)):
         return [list(wanted)], {}, []
@@ -245,7 +261,7 @@ def _compare(estimator, problem, candidates, input_sets) -> np.ndarray:
         seed=problem.seed,
         device=problem.device,
     )
-    return validation_losses(candidates, contest)
+    return validation_losses(candidates, contest, problem.n_threads)
 
 
 def _cross_validation_folds(problem):

@@ -19,7 +19,7 @@ from skibias._candidates import (
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import is_splitter
-from skibias._preprocessing import make_scaler, spline_columns
+from skibias._preprocessing import spline_columns
 from skibias._runtime import draw_seed, one_thread, resolve_device
 from skibias._selection import (
     INPUT_CHANNELS,
@@ -136,14 +136,14 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         device = resolve_device(self.device, "IAFTransformer")
         # All work is done on a blank twin: an error or Ctrl-C leaves this transformer as it was.
         twin = type(self)(**self.get_params(deep=False))
-        with one_thread():
-            twin._fit(X, y, sample_weight, device)
+        with one_thread() as n_threads:
+            twin._fit(X, y, sample_weight, device, n_threads)
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         vars(self).update(vars(twin))
         return self
 
-    def _fit(self, X, y, sample_weight, device) -> None:
+    def _fit(self, X, y, sample_weight, device, n_threads) -> None:
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
         is_classification = guess_target_type(y, self.target_type) == "multiclass"
         learner = transformer_learner(self).set_params(verbose=self.verbose)
@@ -154,9 +154,14 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
             is_classification,
             merge=not is_splitter(learner.validation),
         )
-        seed = draw_seed(self.random_state)
         problem = split_problem(
-            rows, make_scaler(None, len(X)), encoding, seed, device, HELD_OUT_FRACTION
+            rows,
+            None,
+            encoding,
+            HELD_OUT_FRACTION,
+            seed=draw_seed(self.random_state),
+            device=device,
+            n_threads=n_threads,
         )
         if learner.n_restarts == 1:  # nothing to choose
             problem = problem._replace(train=np.arange(len(rows.X)))
