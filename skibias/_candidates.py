@@ -23,15 +23,18 @@ from skibias._targets import TargetEncoding
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import stream
-from skibias.engine.losses import LOSSES
+from skibias.engine.losses import LOSSES, ROW_LOSSES
 from skibias.engine.networks import Architecture, Functions, Model, draw_weights
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.training import TrainingSettings, training_steps
+from skibias.engine.training import TrainingSettings, gather_shared, predict, training_steps
 
 PREFACTORS = (1.0, 2.0, 4.0, 8.0)
-MAX_WIDTH = 64  # a ranking of activations carries over to wider networks (P 3.3)
-MAX_STEPS = 1000
-PATIENCE = 4  # evaluations without any improvement after which a stack is not trained further
+SCREENING_WIDTH = 64  # learned functions carry over to wider networks (P 3.3)
+# Narrow networks learn more slowly: at three times the rate, 1000 steps of width 64 rank
+# candidates as training networks of width 256 to the end does.
+NARROW_RATE = 3.0
+SCREENING_STEPS = 1000
+SCREENING_PATIENCE = 4  # evaluations without any improvement that end the training of a stack
 
 
 class Candidate(NamedTuple):
@@ -58,8 +61,20 @@ class Contest(NamedTuple):
     learning_rate: float
     batch_size: int
     n_steps: int
+    patience: int  # evaluations without any improvement that end the training of a stack
     seed: int
     device: torch.device
+
+    def screening(self) -> Contest:
+        """The same contest between narrow networks trained for a short time."""
+        sizes = tuple(min(size, SCREENING_WIDTH) for size in self.hidden_layer_sizes)
+        is_narrower = sizes != self.hidden_layer_sizes
+        return self._replace(
+            hidden_layer_sizes=sizes,
+            learning_rate=self.learning_rate * (NARROW_RATE if is_narrower else 1.0),
+            n_steps=min(self.n_steps, SCREENING_STEPS),
+            patience=min(self.patience, SCREENING_PATIENCE),
+        )
 
 
 def make_contest(
@@ -71,6 +86,7 @@ def make_contest(
     folds: Sequence[tuple[np.ndarray, np.ndarray]],
     batch_size: int,
     n_steps: int,
+    patience: int = SCREENING_PATIENCE,
     seed: int,
     device: torch.device,
 ) -> Contest:
@@ -86,7 +102,8 @@ def make_contest(
         optimizer=settings.optimizer,
         learning_rate=settings.learning_rate,
         batch_size=batch_size,
-        n_steps=min(n_steps, MAX_STEPS),
+        n_steps=n_steps,
+        patience=patience,
         seed=seed,
         device=device,
     )
@@ -101,50 +118,82 @@ def fixed_candidates(prefactors: Sequence[float]) -> list[Candidate]:
     ]
 
 
-def validation_losses(
-    candidates: Sequence[Candidate], contest: Contest, n_threads: int = 1
-) -> np.ndarray:
-    """Train every candidate from scratch and return its best held-out loss, mean over folds.
+class Comparison(NamedTuple):
+    """How candidates did on held-out rows, each at its best evaluation."""
+
+    losses: np.ndarray  # (n_candidates,), mean over folds; inf for one that diverged
+    row_losses: np.ndarray  # (n_candidates, n), the folds' rows one after the other
+
+    def beats(self, challenger: int, champion: int, weights: np.ndarray) -> bool:
+        """Whether the paired mean difference, weighted (n,), exceeds one standard error."""
+        advantage = self.row_losses[champion] - self.row_losses[challenger]
+        if not np.isfinite(advantage).all():
+            return bool(self.losses[challenger] < self.losses[champion])
+        mean = np.average(advantage, weights=weights)
+        error = np.sqrt(np.sum((weights * (advantage - mean)) ** 2)) / weights.sum()
+        return bool(mean > error)
+
+
+def compare(candidates: Sequence[Candidate], contest: Contest, n_threads: int = 1) -> Comparison:
+    """Train every candidate from scratch and return its held-out losses.
 
     All start from the same weights and see the same batches, so that differences come from the
-    candidates. A loss that is never finite comes out as inf.
+    candidates.
     """
-    losses = np.empty(len(candidates))
+    n_rows = sum(len(validation) for _, validation in contest.folds)
+    result = Comparison(np.empty(len(candidates)), np.empty((len(candidates), n_rows)))
     groups: dict[tuple, list[int]] = {}
     for number, candidate in enumerate(candidates):
         groups.setdefault(_stack_key(candidate), []).append(number)
     stacks = [[candidates[number] for number in numbers] for numbers in groups.values()]
-    results = side_by_side([partial(_stack_losses, stack, contest) for stack in stacks], n_threads)
-    for numbers, result in zip(groups.values(), results, strict=True):
-        losses[numbers] = result
-    return losses
+    calls = [partial(_compare_stack, stack, contest) for stack in stacks]
+    for numbers, part in zip(groups.values(), side_by_side(calls, n_threads), strict=True):
+        result.losses[numbers], result.row_losses[numbers] = part
+    return result
 
 
-def candidate_table(candidates, losses, diverged=()) -> dict[str, np.ndarray]:
+class Verdict(NamedTuple):
+    """The outcome of a selection."""
+
+    chosen: int
+    losses: np.ndarray  # (n_candidates,); nan for those screened out, inf for diverged ones
+    screening: np.ndarray  # (n_candidates,); nan where there was no screening
+
+
+def candidate_table(
+    candidates: Sequence[Candidate], verdict: Verdict, diverged: Sequence[Candidate] = ()
+) -> dict[str, np.ndarray]:
     """Return the comparison as a dict of arrays, in the form of ``cv_results_``.
 
-    ``diverged`` lists candidates that never got as far as a comparison.
+    ``diverged`` are restarts that diverged while they were learned; they come last.
     """
     rows = [*candidates, *diverged]
-    scores = np.concatenate([-np.asarray(losses, dtype=float), np.full(len(diverged), np.nan)])
-    failed = ~np.isfinite(scores)
-    scores[failed] = np.nan
+    gone = np.full(len(diverged), np.inf)
+    losses = np.concatenate([verdict.losses, gone])
+    screening = np.concatenate([verdict.screening, gone])
+    failed = np.isinf(losses) | np.isinf(screening)
+    is_chosen = np.arange(len(rows)) == verdict.chosen
+    status = np.where(np.isnan(losses) & ~np.isnan(screening), "screened", "compared")
+    status = np.select([is_chosen, failed], ["chosen", "diverged"], status)
+    # The chosen one, then finalists by their loss, then those screened out by theirs.
     rank = np.empty(len(rows), dtype=int)
-    rank[np.argsort(np.where(failed, np.inf, -scores), kind="stable")] = 1 + np.arange(len(rows))
-    status = np.where(failed, "diverged", "compared").astype(object)
-    status[np.argmin(rank)] = "chosen"
+    rank[np.lexsort([screening, losses, failed, ~is_chosen])] = 1 + np.arange(len(rows))
+    inputs = ["scaled" if row.inputs is None else f"learned {row.inputs}" for row in rows]
     return {
         "name": np.array([row.name for row in rows], dtype=object),
-        "inputs": np.array(
-            ["scaled" if row.inputs is None else f"learned {row.inputs}" for row in rows],
-            dtype=object,
-        ),
+        "inputs": np.array(inputs, dtype=object),
         "prefactor": np.array([row.prefactor for row in rows]),
         "restart": np.array([row.restart for row in rows]),
-        "validation_score": scores,
+        "screening_score": _scores(screening),
+        "validation_score": _scores(losses),
         "rank": rank,
-        "status": status,
+        "status": status.astype(object),
     }
+
+
+def _scores(losses):
+    """Return scores, greater being better; nan where there is none."""
+    return np.where(np.isfinite(losses), -losses, np.nan)
 
 
 def all_diverged_message(owner) -> str:
@@ -185,11 +234,10 @@ def _stack_key(candidate: Candidate) -> tuple:
     return (candidate.inputs, first.name if isinstance(first, FixedActivation) else "spline")
 
 
-def _stack_losses(candidates: list[Candidate], contest: Contest) -> np.ndarray:
+def _compare_stack(candidates: list[Candidate], contest: Contest) -> Comparison:
     n_folds = len(contest.folds)
     X = contest.columns[candidates[0].inputs]
-    sizes = tuple(min(size, MAX_WIDTH) for size in contest.hidden_layer_sizes)
-    architecture = Architecture(X.shape[1], sizes, contest.n_outputs)
+    architecture = Architecture(X.shape[1], contest.hidden_layer_sizes, contest.n_outputs)
     model, functions = _stack_model(candidates, n_folds, architecture, contest.device)
     fold_weights = torch.stack(
         [
@@ -212,7 +260,8 @@ def _stack_losses(candidates: list[Candidate], contest: Contest) -> np.ndarray:
     if n_folds > 1:
         train, validation = train * len(candidates), validation * len(candidates)
     data = engine_rows(X, contest.targets, contest.weights, contest.device)
-    best, waited = torch.full((len(weights),), torch.inf), 0
+    best = torch.full((len(weights), 1), torch.inf)
+    best_weights, waited = weights, 0
     for state in training_steps(
         model,
         functions,
@@ -224,12 +273,26 @@ def _stack_losses(candidates: list[Candidate], contest: Contest) -> np.ndarray:
         settings,
         stream(contest.seed, "candidate batches"),
     ):
-        losses = state.validation_loss.cpu()
-        waited = 0 if bool((losses < best).any()) else waited + 1
-        best = torch.minimum(best, losses)
-        if waited == PATIENCE:
+        losses = state.validation_loss[:, None].cpu()
+        improved = losses < best
+        best = torch.where(improved, losses, best)
+        best_weights = torch.where(
+            improved.to(weights.device), state.averaged_weights, best_weights
+        )
+        waited = 0 if bool(improved.any()) else waited + 1
+        if waited == contest.patience:
             break
-    return best.reshape(len(candidates), n_folds).mean(1).numpy()
+    rows = gather_shared(data, validation)
+    predictions = predict(model, best_weights, functions, rows.inputs)
+    row_losses = ROW_LOSSES[contest.loss](predictions, rows.targets).cpu()
+    shape = (len(candidates), n_folds)
+    if n_folds > 1:  # shorter folds were filled up
+        row_losses = torch.cat(
+            [losses[: len(own)] for losses, own in zip(row_losses, validation, strict=True)]
+        )
+    return Comparison(
+        best.reshape(shape).mean(1).numpy(), row_losses.reshape(len(candidates), -1).numpy()
+    )
 
 
 def _stack_model(candidates, n_folds, architecture, device):

@@ -12,12 +12,13 @@ from sklearn.utils._param_validation import Interval, StrOptions
 
 from skibias._candidates import (
     Contest,
+    Verdict,
     all_diverged_message,
     candidate_table,
+    compare,
     diverged_candidates,
     learned_candidates,
     make_contest,
-    validation_losses,
 )
 from skibias._learning import (
     LearningData,
@@ -269,14 +270,14 @@ class ActivationLearner(BaseEstimator):
             learned = learn_activations(self, [data for data, _ in prepared], seed, device)
             candidates = learned_candidates(learned)
             losses = np.mean(
-                [validation_losses(candidates, contest) for _, contest in prepared], axis=0
+                [compare(candidates, contest).losses for _, contest in prepared], axis=0
             )
-        dropped = diverged_candidates(learned)
         if not np.isfinite(losses).any():
             raise ValueError(all_diverged_message("ActivationLearner"))
-        self.candidates_ = candidate_table(candidates, losses, dropped)
+        verdict = Verdict(int(np.argmin(losses)), losses, np.full(len(losses), np.nan))
+        self.candidates_ = candidate_table(candidates, verdict, diverged_candidates(learned))
         self.history_ = learned.history
-        best = candidates[int(np.argmin(losses))].activations
+        best = candidates[verdict.chosen].activations
         return list(best) if self.sharing == "layer" else best[0]
 
 

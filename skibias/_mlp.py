@@ -44,7 +44,8 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         where their widths agree.
     activation : str, SplineActivation or list of SplineActivation, default="auto"
         "auto": ReLU, tanh(a x) for a in (1, 2, 4, 8) and every learned function are trained
-        alike, and the best on held-out rows is taken. "learned": learned functions only.
+        alike, and the best on held-out rows is taken: ReLU on scaled columns unless another is
+        better by more than one standard error. "learned": learned functions only.
         "relu", "gelu", "tanh", "sin", "hat": this function, exactly. A `SplineActivation`, or
         with ``sharing="layer"`` a list of them, one per hidden layer: these.
     prefactor : float or None, default=None
@@ -97,8 +98,10 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         One function per column, knots in the units of X; None if columns are only scaled.
     candidates_ : dict of ndarray
         The candidates and how they compare: ``name``, ``inputs``, ``prefactor``, ``restart``,
-        ``validation_score`` (negative held-out loss), ``rank`` and ``status`` ("chosen",
-        "compared", "diverged"). Ready for ``pandas.DataFrame``.
+        ``screening_score`` (negative held-out loss of a narrow network), ``validation_score``
+        (of a network of full width; nan for those screened out), ``rank`` and ``status``
+        ("chosen", "compared", "screened", "diverged"). Ready for ``pandas.DataFrame``. With
+        fewer than 100 distinct rows, scores are cross-validated.
     meta_history_ : dict
         For what was learned, of "activation" and "inputs": ``validation_loss`` (outer steps,
         restarts), ``snapshot_step`` and ``functions``. The loss is the outer loop's target, not

@@ -13,13 +13,14 @@ from sklearn.base import clone
 from skibias._candidates import (
     PREFACTORS,
     Candidate,
+    Verdict,
     all_diverged_message,
     candidate_table,
+    compare,
     diverged_candidates,
     fixed_candidates,
     learned_candidates,
     make_contest,
-    validation_losses,
 )
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import ActivationLearner
@@ -35,6 +36,7 @@ from skibias._runtime import side_by_side
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
 from skibias.engine.episodes import stream
+from skibias.engine.training import AVERAGED_STEPS
 
 MIN_LEARNING_ROWS = 100  # with fewer, "auto" learns nothing
 N_FOLDS = 5  # of the comparison with fewer rows
@@ -94,16 +96,15 @@ def choose_network(estimator, problem: Problem) -> Choice:
     candidates = [
         candidate._replace(inputs=number) for number in numbers for candidate in candidates
     ]
-    dropped = [*dropped, *dropped_inputs]
-    losses = _compare(estimator, problem, candidates, input_sets)
-    if not len(losses) or not (np.isfinite(losses) | np.isnan(losses)).any():
+    verdict = _compare(estimator, problem, candidates, input_sets)
+    if not candidates or np.isinf(verdict.losses[verdict.chosen]):
         raise ValueError(all_diverged_message(type(estimator).__name__))
-    best = candidates[int(np.argmin(losses))]
+    best = candidates[verdict.chosen]
     history = {"activation": activation_history, "inputs": inputs_history}
     return Choice(
         candidate=best,
         inputs=None if best.inputs is None else input_sets[best.inputs],
-        table=candidate_table(candidates, losses, dropped),
+        table=candidate_table(candidates, verdict, [*dropped, *dropped_inputs]),
         history={key: record for key, record in history.items() if record},
     )
 
@@ -236,32 +237,59 @@ def _learning_data(learner, problem, transform) -> LearningData:
     return learning_data(learner, rows, encoding, outside_rows(learner, transform, encoding))
 
 
-def _compare(estimator, problem, candidates, input_sets) -> np.ndarray:
-    """Return the held-out loss of every candidate; nan where there is nothing to choose."""
-    if len(candidates) == 1:
-        return np.array([np.nan])
+def _compare(estimator, problem, candidates, input_sets) -> Verdict:
+    """Find the best candidate.
+
+    All are screened as narrow networks trained for a short time; the best two then meet at full
+    width. Under "auto", one of these two is the baseline, ReLU on scaled columns, which is kept
+    unless the other is better by more than one standard error. With few rows, all are
+    cross-validated instead.
+    """
+    unknown = np.full(len(candidates), np.nan)
+    if len(candidates) <= 1:
+        return Verdict(0, unknown, unknown)
     columns: dict[int | None, np.ndarray] = {
         number: spline_columns(problem.rows.X, functions)
         for number, functions in enumerate(input_sets)
     }
     columns[None] = problem.scaler.transform(problem.rows.X)
-    folds = [(problem.train, problem.held_out)]
     if len(problem.rows.X) < MIN_LEARNING_ROWS:
         folds = _cross_validation_folds(problem)
+        contest = _contest(estimator, problem, columns, folds).screening()
+        losses = compare(candidates, contest, problem.n_threads).losses
+        return Verdict(int(np.argmin(losses)), losses, unknown)
+    contest = _contest(estimator, problem, columns, [(problem.train, problem.held_out)])
+    screening = compare(candidates, contest.screening(), problem.n_threads).losses
+    best, second = np.argsort(screening, kind="stable")[:2]
+    has_baseline = estimator.activation == "auto"  # then the first candidate
+    finalists = [0, second if best == 0 else best] if has_baseline else [best, second]
+    final = compare([candidates[number] for number in finalists], contest, problem.n_threads)
+    losses = unknown.copy()
+    losses[finalists] = final.losses
+    if has_baseline:
+        winner = int(final.beats(1, 0, problem.rows.weights[problem.held_out]))
+    else:
+        winner = int(np.argmin(final.losses))
+    return Verdict(int(finalists[winner]), losses, screening)
+
+
+def _contest(estimator, problem, columns, folds):
+    """Return the contest of networks trained as the final one will be."""
     n_train = len(folds[0][0])
     batch_size = resolve_batch_size(estimator.batch_size, n_train)
-    contest = make_contest(
+    steps_per_epoch = max(1, round(n_train / batch_size))
+    return make_contest(
         problem.rows,
         problem.encoding,
         estimator,
         columns=columns,
         folds=folds,
         batch_size=batch_size,
-        n_steps=estimator.max_iter * max(1, round(n_train / batch_size)),
+        n_steps=estimator.max_iter * steps_per_epoch,
+        patience=max(1, estimator.n_iter_no_change * steps_per_epoch // AVERAGED_STEPS),
         seed=problem.seed,
         device=problem.device,
     )
-    return validation_losses(candidates, contest, problem.n_threads)
 
 
 def _cross_validation_folds(problem):

@@ -13,8 +13,8 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from skibias._candidates import (
     Candidate,
     all_diverged_message,
+    compare,
     make_contest,
-    validation_losses,
 )
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
@@ -234,7 +234,7 @@ def _best_set(sets, problem: Problem, learner):
         seed=problem.seed,
         device=problem.device,
     )
-    losses = validation_losses(candidates, contest)
+    losses = compare(candidates, contest).losses
     if not np.isfinite(losses).any():
         raise ValueError(all_diverged_message("IAFTransformer"))
     return sets[int(np.argmin(losses))]

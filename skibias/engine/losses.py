@@ -1,6 +1,6 @@
-"""Weighted mean losses, one number per network.
+"""Losses of rows, and their weighted means: one number per network.
 
-Notation: outputs (*R, n, o), targets (*R, n) or (*R, n, o), weights (*R, n); result (*R,).
+Notation: outputs (*R, n, o), targets (*R, n) or (*R, n, o), weights (*R, n); means (*R,).
 """
 
 from __future__ import annotations
@@ -12,16 +12,26 @@ from torch import Tensor
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
-def log_loss(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Cross entropy of softmax(outputs) with class numbers ``targets`` (int64)."""
+def log_loss_rows(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy (*R, n) of softmax(outputs) with class numbers ``targets`` (int64)."""
     index = targets.expand(outputs.shape[:-1])[..., None]
     own = outputs.gather(-1, index).squeeze(-1)
-    return weighted_mean(outputs.logsumexp(-1) - own, weights)
+    return outputs.logsumexp(-1) - own
+
+
+def squared_error_rows(outputs: Tensor, targets: Tensor) -> Tensor:
+    """Squared error (*R, n), averaged over outputs."""
+    return (outputs - targets).square().mean(-1)
+
+
+def log_loss(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted mean of `log_loss_rows`."""
+    return weighted_mean(log_loss_rows(outputs, targets), weights)
 
 
 def squared_error(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Squared error, averaged over outputs and rows."""
-    return weighted_mean((outputs - targets).square().mean(-1), weights)
+    """Weighted mean of `squared_error_rows`."""
+    return weighted_mean(squared_error_rows(outputs, targets), weights)
 
 
 def weighted_mean(row_losses: Tensor, weights: Tensor) -> Tensor:
@@ -30,3 +40,4 @@ def weighted_mean(row_losses: Tensor, weights: Tensor) -> Tensor:
 
 
 LOSSES: dict[str, Loss] = {"log_loss": log_loss, "squared_error": squared_error}
+ROW_LOSSES = {"log_loss": log_loss_rows, "squared_error": squared_error_rows}

@@ -89,17 +89,19 @@ def episodic_steps(
 
     Outer step k draws a fresh split and fresh weights, makes k inner steps and one gradient step
     on the functions; a restart stops for good when its validation loss has not improved for
-    ``patience`` steps. With several tasks, step k is an episode of task k modulo their number.
+    ``patience`` steps. With several tasks, step k is an episode of task k modulo their number,
+    and its loss is compared with earlier ones of the same task.
 
     Differs from the paper: the gradient is clipped, which only matters when it explodes.
     """
     n_restarts = len(settings.outer_learning_rate)
-    best = torch.full((n_restarts,), math.inf)
+    best = [torch.full((n_restarts,), math.inf) for _ in tasks]
     waited = torch.zeros(n_restarts, dtype=torch.int64)
     diverged = torch.zeros(n_restarts, dtype=torch.bool)
     stopped = torch.zeros(n_restarts, dtype=torch.bool)
     for step in range(1, settings.n_outer_steps + 1):
-        task = tasks[(step - 1) % len(tasks)]
+        chosen = (step - 1) % len(tasks)
+        task = tasks[chosen]
         episodes = [(restart, step) for restart in _networks(settings)]
         population = new_population(task, episodes, settings)
         burn_in = step - min(step, int(settings.unroll_steps.max()))
@@ -109,8 +111,8 @@ def episodic_steps(
             task, functions, population, step - burn_in, 1.0, ended, settings
         )
         diverged = diverged | failed
-        improved = validation_loss < best
-        best = torch.where(improved, validation_loss, best)
+        improved = validation_loss < best[chosen]
+        best[chosen] = torch.where(improved, validation_loss, best[chosen])
         waited = torch.where(improved, 0, waited + 1)
         stopped = stopped | (~ended & ~diverged & (waited >= settings.patience))
         validation_loss = validation_loss.masked_fill(ended, math.nan)
@@ -223,7 +225,8 @@ def outer_step(
     loss, weights, state = unrolled_loss(task, leaves, population, batches, validation, settings)
     validation_loss = loss.detach().unflatten(0, (-1, settings.n_networks)).mean(-1)  # (S,)
     # Restarts share no function, so the gradient of the sum holds every restart's own gradient.
-    objective = loss.sum() / settings.n_networks + _roughness_penalty(leaves, settings)
+    objective = loss.sum() / settings.n_networks
+    objective = objective + _roughness_penalty(leaves, task.model.grid, settings)
     parts = [part for part in leaves if part is not None]
     gradients = iter(torch.autograd.grad(objective, parts))
     tables = [None if part is None else next(gradients) for part in leaves]
@@ -360,12 +363,21 @@ def _knots_of(table: Tensor) -> int:
     return table.shape[2]
 
 
-def _roughness_penalty(functions: Functions, settings: MetaSettings) -> Tensor | float:
+def _roughness_penalty(
+    functions: Functions, grid: Grid | None, settings: MetaSettings
+) -> Tensor | float:
+    """Return the sum over restarts; spare values of an activation with fewer knots are left out."""
     if settings.smoothness == 0:
         return 0.0
-    tables = [part for part in functions if part is not None]
-    n_restarts = len(settings.outer_learning_rate)
-    return settings.smoothness * n_restarts * sum(roughness(table, dim=2) for table in tables)
+    parts = []
+    if functions.activation is not None:
+        assert grid is not None
+        counts = grid.n_knots.tolist()
+        tables = zip(functions.activation, counts, strict=True)  # (L, K) each
+        parts += [roughness(table[:, :count], dim=1) for table, count in tables]
+    if functions.inputs is not None:
+        parts += [roughness(table, dim=1) for table in functions.inputs]  # (d, K, c) each
+    return settings.smoothness * torch.stack(parts).sum()
 
 
 def _all_finite(tables: Sequence[Tensor | None]) -> Tensor:

@@ -97,7 +97,7 @@ def hidden_layers(
     representations = [x]
     for number, (matrix, bias) in enumerate(layers):
         previous = representations[-1]
-        current = activation(torch.matmul(previous, matrix) + bias, number)
+        current = activation(_affine(previous, matrix, bias), number)
         if previous.shape[-1] == current.shape[-1]:
             current = current + previous
         representations.append(current)
@@ -108,12 +108,19 @@ def forward(
     weights: Tensor, x: Tensor, architecture: Architecture, activation: Activation
 ) -> Tensor:
     """Return the raw outputs (*R, n, o) of the networks ``weights`` (*R, P) for x (n, d)."""
-    *hidden, (matrix, bias) = unpack_layers(weights, architecture)
-    last = hidden_layers(hidden, x, activation)[-1]
+    *hidden, last = unpack_layers(weights, architecture)
+    return _affine(hidden_layers(hidden, x, activation)[-1], *last)
+
+
+def _affine(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
+    """Return x @ matrix + bias (*R, n, h), rounded alike in stacks of any size."""
     if matrix.shape[-1] == 1:
-        # A matrix product with one column may round differently in stacks of different sizes.
-        return (last * matrix.transpose(-1, -2)).sum(-1, keepdim=True) + bias
-    return torch.matmul(last, matrix) + bias
+        # A matrix product with one column may round differently in stacks of different sizes,
+        return (x * matrix.transpose(-1, -2)).sum(-1, keepdim=True) + bias
+    if x.dim() < matrix.dim():
+        # and so may rows that are shared: torch folds the stack into one large product.
+        x = x.expand(*matrix.shape[:-2], *x.shape)
+    return torch.matmul(x, matrix) + bias
 
 
 def model_inputs(functions: Functions, x: Tensor) -> Tensor:

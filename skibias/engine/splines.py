@@ -142,8 +142,10 @@ class _FrozenSpline(torch.autograd.Function):
         return intercept.reshape(-1).index_select(0, cell).view(x.shape).addcmul_(slope_at_x, x)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None, None]:
+        # Not by `once_differentiable`: torch.autograd.grad drops its part without an error.
+        if torch.is_grad_enabled():
+            raise RuntimeError("A frozen spline cannot be differentiated twice (create_graph).")
         (slope_at_x,) = ctx.saved_tensors
         return gradient * slope_at_x, None, None, None
 

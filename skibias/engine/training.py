@@ -105,7 +105,9 @@ class WeightWindow:
 
     def mean(self) -> Tensor:
         """Return the mean over the steps taken in, at most the last `AVERAGED_STEPS`."""
-        return self._ring[: min(self._count, AVERAGED_STEPS)].mean(0)
+        last = self._ring[: min(self._count, AVERAGED_STEPS)].unbind()
+        # One by one: how ``Tensor.mean`` rounds over a first axis depends on the other networks.
+        return sum(last[1:], last[0]) / len(last)
 
 
 def evaluation_loss(
