@@ -25,7 +25,7 @@ from skibias.engine import splines
 from skibias.engine.activations import Activation, fixed_activation
 from skibias.engine.episodes import Rows, SplitSampler, listed_splits, random_split
 from skibias.engine.losses import LOSSES
-from skibias.engine.metalearn import SCHEDULES, MetaSettings, MetaState, Task
+from skibias.engine.metalearn import SCHEDULES, MetaSettings, MetaState, Task, select_restarts
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
 
@@ -249,7 +249,7 @@ class _Recorder:
             self._best_mean = torch.where(better, mean, self._best_mean)
         self.best = Functions(
             *(
-                None if new is None else _choose(better, new, old)
+                None if new is None else select_restarts(better, new, old)
                 for new, old in zip(state.functions, self.best, strict=True)
             )
         )
@@ -265,10 +265,6 @@ class _Recorder:
             "snapshot_step": np.array(self._steps),
             "functions": self._snapshots,
         }
-
-
-def _choose(better, new, old):
-    return torch.where(better.to(new.device)[(...,) + (None,) * (new.dim() - 1)], new, old)
 
 
 def _task(learner, data: LearningData, inputs, model, n_inputs, device):

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skibias._candidates import all_diverged_message
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
@@ -312,6 +313,8 @@ class _LearnedActivationMLP(BaseEstimator):
             stream(problem.seed, "final batches"),
             settings,
         )
+        if final.diverged:
+            raise ValueError(all_diverged_message(type(self).__name__))
         self.weights_ = final.weights
         self.history_ = final.history
         self.n_iter_ = len(final.history)

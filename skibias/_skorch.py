@@ -43,6 +43,7 @@ class FinalNetworks(NamedTuple):
 
     weights: np.ndarray  # (E, P) float32, of the best epoch
     history: list[dict[str, Any]]  # one record per epoch
+    diverged: bool  # no epoch came to a finite loss
 
 
 def train_networks(
@@ -99,7 +100,9 @@ def train_networks(
     records = [
         {key: value for key, value in epoch.items() if key != "batches"} for epoch in net.history
     ]
-    return FinalNetworks(averaging.best_weights.cpu().numpy(), records)
+    weights = averaging.best_weights.cpu()
+    diverged = not bool(weights.isfinite().all()) or averaging.never_finite_
+    return FinalNetworks(weights.numpy(), records, diverged)
 
 
 class WeightTrajectory(Callback):
@@ -201,6 +204,7 @@ class _AveragedValidation(Callback):
         self.window_ = WeightWindow(net.module_.weights.detach())
         self.best_weights = net.module_.weights.detach().clone()
         self.best_loss_ = np.inf
+        self.never_finite_ = self.validation is not None
         self.waited_ = 0
 
     def on_batch_end(self, net, training=False, **kwargs):
@@ -222,6 +226,7 @@ class _AveragedValidation(Callback):
         self.waited_ = 0 if improved else self.waited_ + 1
         if improved:
             self.best_loss_ = validation_loss
+            self.never_finite_ = False
             self.best_weights = averaged
 
 

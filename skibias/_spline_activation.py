@@ -147,7 +147,7 @@ class SplineActivation:
         if isinstance(x, Tensor):
             return self._evaluate(x)
         x = np.asarray(x, dtype=np.float64)
-        result = self._evaluate(torch.from_numpy(np.ascontiguousarray(x))).numpy()
+        result = self._evaluate(torch.tensor(x)).numpy()  # a copy: x may be read-only
         return result[()] if x.ndim == 0 else result
 
     def _evaluate(self, x: Tensor) -> Tensor:

@@ -63,16 +63,16 @@ def check_weights(sample_weight, X) -> np.ndarray:
     ValueError
         If a weight is negative or not finite, or all are zero.
     """
+    if sample_weight is not None and not np.any(sample_weight):
+        raise ValueError(
+            "The 'sample_weight' parameter must hold at least one positive weight: sample weights "
+            "must contain at least one non-zero number. Got zeros only instead."
+        )
     weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weights < 0).any():
         raise ValueError(
             "The 'sample_weight' parameter must not hold negative weights. "
             f"Got {weights.min()!r} instead."
-        )
-    if not weights.any():
-        raise ValueError(
-            "The 'sample_weight' parameter must hold at least one positive weight. "
-            "Got zeros only instead."
         )
     return weights
 

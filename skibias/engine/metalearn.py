@@ -237,11 +237,17 @@ def outer_step(
         None if part is None or gradient is None else _move(part.detach(), gradient, rate, settings)
         for part, gradient in zip(leaves, tables, strict=True)
     ]
+    # A step too large for the number format fails as well, and is not taken.
+    overflown = ~_all_finite(moved).cpu() & ~ended
+    kept = [
+        None if new is None or old is None else select_restarts(overflown, old.detach(), new)
+        for new, old in zip(moved, leaves, strict=True)
+    ]
     ages = tuple(age + n_inner for age in population.ages)
     trained = population._replace(
         weights=weights.detach(), optimizer_state=tuple(s.detach() for s in state), ages=ages
     )
-    return Functions(*moved), trained, validation_loss.cpu(), failed
+    return Functions(*kept), trained, validation_loss.cpu(), failed | overflown
 
 
 def unrolled_loss(
@@ -354,8 +360,13 @@ def _move(table: Tensor, gradient: Tensor, rate: Tensor, settings: MetaSettings)
         scale = (settings.max_norm / length.clamp(min=settings.max_norm)).clamp(max=1.0)
     step = (rate.to(table) * scale)[(...,) + (None,) * (table.dim() - 1)] * gradient
     # A rate of zero must leave the table alone even where the gradient is not finite.
-    moving = (rate > 0).to(table.device)[(...,) + (None,) * (table.dim() - 1)]
-    return torch.where(moving, table - step, table)
+    return select_restarts(rate > 0, table - step, table)
+
+
+def select_restarts(restarts: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
+    """Return the table (S, …) ``chosen`` for the restarts (S,) that are True, else ``other``."""
+    mask = restarts.to(chosen.device)[(...,) + (None,) * (chosen.dim() - 1)]
+    return torch.where(mask, chosen, other)
 
 
 def _knots_of(table: Tensor) -> int:
