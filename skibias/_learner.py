@@ -30,7 +30,13 @@ from skibias._learning import (
 from skibias._preprocessing import SCALINGS, held_out_rows, make_scaler
 from skibias._runtime import draw_seed, one_thread, resolve_device
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
-from skibias._validation import INPUT_STARTS, check_learner, check_weights
+from skibias._validation import (
+    ACTIVATION_STARTS,
+    INPUT_STARTS,
+    check_activation_learner,
+    check_learner,
+    check_weights,
+)
 from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES
 from skibias.engine.metalearn import SCHEDULES
@@ -139,7 +145,7 @@ class ActivationLearner(BaseEstimator):
         "n_knots": [Interval(Integral, 2, None, closed="left"), StrOptions({"auto"}), list, tuple],
         "domain": [tuple, list],
         "init": [
-            StrOptions({"zeros", "relu", *INPUT_STARTS}),
+            StrOptions({*ACTIVATION_STARTS, *INPUT_STARTS}),
             callable,
             list,
             tuple,
@@ -262,6 +268,7 @@ class ActivationLearner(BaseEstimator):
             If y is missing.
         """
         check_learner(self)
+        check_activation_learner(self)
         device = resolve_device(self.device, "ActivationLearner")
         tasks = _tasks(X, y, sample_weight)
         seed = draw_seed(self.random_state)

@@ -129,41 +129,46 @@ def learn_activations(learner, datasets: list[LearningData], seed, device) -> Le
     return Learned(activations(final.activation), diverged, history)
 
 
+class InputSettings(NamedTuple):
+    """What kind of input functions to learn."""
+
+    n_channels: int
+    scaling: str = "minmax"  # of the identity start
+    activation: Activation | None = None  # of the network behind them; None: ReLU
+
+
 def learn_inputs(
-    learner,
-    data: LearningData,
-    n_channels,
-    seed,
-    device,
-    activation: Activation | None = None,
-    scaling="minmax",
+    learner, data: LearningData, X: np.ndarray, settings: InputSettings, seed, device
 ) -> Learned:
     """Learn one function per column of ``data.rows.X`` (raw units), one list of them per restart.
 
     The functions start from a piecewise-linear encoding or the identity, with knots at the
-    quantiles; behind them is a network with the given activation, by default ReLU.
+    quantiles of X. That of a constant column stays as it is.
     """
+    n_channels = settings.n_channels
     width = max(per_restart(_resolve(learner.n_knots, INPUT_KNOTS), learner.n_restarts))
-    knots = quantile_knots(data.rows.X, width)
+    knots = quantile_knots(X, width)
     width = max(len(own) for own in knots)
     starts = per_restart(
         _resolve(learner.init, "ramps" if n_channels > 1 else "identity"), learner.n_restarts
     )
-    values = np.stack([_input_start(start, knots, width, n_channels, scaling) for start in starts])
-    model = Model(Architecture(0, (), 0), activation or fixed_activation("relu"))
-    settings = meta_settings(learner, len(data.rows.X), seed, INPUT_OUTER_RATE, normalize=True)
+    values = np.stack([_input_start(start, knots, width, settings) for start in starts])
+    model = Model(Architecture(0, (), 0), settings.activation or fixed_activation("relu"))
+    meta = meta_settings(learner, len(data.rows.X), seed, INPUT_OUTER_RATE, normalize=True)
     positions = knot_positions(data.rows.X, knots)
     task = _task(learner, data, positions, model, len(knots) * n_channels, device)
     functions = Functions(inputs=torch.tensor(values, dtype=torch.float32, device=device))
-    final, diverged, history = _run(learner, [task], functions, settings, "learning inputs")
+    final, diverged, history = _run(learner, [task], functions, meta, "learning inputs")
+    is_constant = np.ptp(X, axis=0) == 0
 
     def input_functions(table):
+        heights = np.where(is_constant[:, None, None], values, table.double().numpy())
         return [
             [
-                SplineActivation(own, _drop_single_channel(column_values[: len(own)]))
-                for column_values, own in zip(restart.double().numpy(), knots, strict=True)
+                SplineActivation(own, _drop_single_channel(column_heights[: len(own)]))
+                for column_heights, own in zip(restart, knots, strict=True)
             ]
-            for restart in table
+            for restart in heights
         ]
 
     history["functions"] = [input_functions(snapshot.inputs) for snapshot in history["functions"]]
@@ -291,10 +296,10 @@ def _start_values(start, knots):
     return torch.tensor(start(knots.numpy()), dtype=knots.dtype)
 
 
-def _input_start(start, knots, width, n_channels, scaling):
+def _input_start(start, knots, width, settings: InputSettings):
     if start == "ramps":
-        return ramp_values(knots, width, n_channels)
-    return np.repeat(identity_values(knots, width, scaling), n_channels, axis=2)
+        return ramp_values(knots, width, settings.n_channels)
+    return np.repeat(identity_values(knots, width, settings.scaling), settings.n_channels, axis=2)
 
 
 def _drop_single_channel(values):

@@ -25,6 +25,7 @@ from skibias._candidates import (
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import ActivationLearner
 from skibias._learning import (
+    InputSettings,
     LearningData,
     learn_activations,
     learn_inputs,
@@ -110,13 +111,11 @@ def choose_network(estimator, problem: Problem) -> Choice:
 
 
 def learn_input_sets(
-    learner, n_channels, problem: Problem, activation=None, scaling="minmax"
+    learner, settings: InputSettings, problem: Problem
 ) -> tuple[list[list[SplineActivation]], dict, list[Candidate]]:
     """Learn input functions on the training rows: sets, history, restarts that diverged."""
     data = _learning_data(learner, problem, lambda X: X)
-    learned = learn_inputs(
-        learner, data, n_channels, problem.seed, problem.device, activation, scaling
-    )
+    learned = learn_inputs(learner, data, problem.rows.X, settings, problem.seed, problem.device)
     sets = [own for own, gone in zip(learned.functions, learned.diverged, strict=True) if not gone]
     dropped = [
         row._replace(name=f"inputs {row.restart}", inputs=row.restart)
@@ -147,10 +146,13 @@ def resolve_batch_size(batch_size, n_rows) -> int:
 
 
 def split_problem(rows, scaling, encoding, fraction, *, seed, device, n_threads) -> Problem:
-    """Hold out rows, scale by the others, and return the problem."""
+    """Hold out rows, fit the scaler, and return the problem.
+
+    Like the knots of input functions, the scaler sees the held-out rows' X, never their y.
+    """
     is_classification = encoding.classes is not None
     train, held_out = held_out_rows(rows.y, fraction, seed, is_classification)
-    scaler = make_scaler(scaling, len(train)).fit(rows.X[train])
+    scaler = make_scaler(scaling, len(rows.X)).fit(rows.X)
     return Problem(rows, scaler, encoding, train, held_out, seed, device, n_threads)
 
 
@@ -188,20 +190,15 @@ def _input_sets(estimator, problem):
         return [], {}, []
     if isinstance(wanted, str):
         learner = network_learner(estimator).set_params(**INPUT_LEARNER)
-        return learn_input_sets(learner, INPUT_CHANNELS, problem, _given_activation(estimator))
+        settings = InputSettings(INPUT_CHANNELS, activation=_given_activation(estimator))
+        return learn_input_sets(learner, settings, problem)
     if isinstance(wanted, (list, tuple)):
         return [list(wanted)], {}, []
     if hasattr(wanted, "estimator"):  # FrozenEstimator
         return [wanted.estimator.activations_], {}, []
-    transformer = clone(wanted)
-    learner = transformer_learner(transformer).set_params(verbose=estimator.verbose)
-    return learn_input_sets(
-        learner,
-        transformer.n_channels,
-        problem,
-        _given_activation(estimator),
-        transformer.scaling,
-    )
+    learner = transformer_learner(wanted).set_params(verbose=estimator.verbose)
+    settings = InputSettings(wanted.n_channels, wanted.scaling, _given_activation(estimator))
+    return learn_input_sets(learner, settings, problem)
 
 
 def _learns(estimator, problem) -> bool:

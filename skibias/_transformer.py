@@ -18,7 +18,7 @@ from skibias._candidates import (
 )
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
-from skibias._learning import is_splitter
+from skibias._learning import InputSettings, is_splitter
 from skibias._preprocessing import spline_columns
 from skibias._runtime import draw_seed, one_thread, resolve_device
 from skibias._selection import (
@@ -165,9 +165,8 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         )
         if learner.n_restarts == 1:  # nothing to choose
             problem = problem._replace(train=np.arange(len(rows.X)))
-        sets, self.meta_history_, _ = learn_input_sets(
-            learner, self.n_channels, problem, scaling=self.scaling
-        )
+        settings = InputSettings(self.n_channels, self.scaling)
+        sets, self.meta_history_, _ = learn_input_sets(learner, settings, problem)
         self.activations_ = _best_set(sets, problem, learner)
 
     def transform(self, X):

@@ -10,6 +10,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from skibias._spline_activation import SplineActivation
 
+ACTIVATION_STARTS = ("auto", "relu", "zeros")
 INPUT_STARTS = ("auto", "ramps", "identity")
 
 
@@ -26,6 +27,15 @@ def check_learner(learner) -> None:
         _refuse("domain", "be two finite numbers, the first one smaller", domain)
     if isinstance(learner.validation, tuple) and len(learner.validation) != 2:
         _refuse("validation", "be a pair (X, y) where it is a tuple", learner.validation)
+
+
+def check_activation_learner(learner) -> None:
+    """Raise ValueError unless a learner can learn activations, not just input functions."""
+    for start in learner.init if isinstance(learner.init, (list, tuple)) else [learner.init]:
+        if isinstance(start, str) and start not in ACTIVATION_STARTS:
+            _refuse("init", f"be one of {ACTIVATION_STARTS} or a function for activations", start)
+    if not learner.hidden_layer_sizes:
+        _refuse("hidden_layer_sizes", "hold at least one hidden layer for activations", ())
 
 
 def check_hidden_layer_sizes(sizes, owner) -> None:
@@ -87,9 +97,11 @@ def check_network_parameters(estimator) -> None:
     if learner is None:
         return
     check_learner(learner)
+    learns = isinstance(estimator.activation, str) and estimator.activation in ("auto", "learned")
+    if learns and estimator.hidden_layer_sizes:
+        check_activation_learner(learner)
     depths = len(learner.hidden_layer_sizes), len(estimator.hidden_layer_sizes)
-    learns_layers = estimator.sharing == "layer" and estimator.activation in ("auto", "learned")
-    if learns_layers and depths[0] != depths[1]:
+    if learns and estimator.sharing == "layer" and depths[0] != depths[1]:
         raise ValueError(
             f"The 'learner' parameter of {owner} must have as many hidden layers as the network "
             f"({depths[1]}) with sharing='layer'. Got {depths[0]} instead."

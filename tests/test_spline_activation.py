@@ -1,0 +1,124 @@
+"""The learned function as an object."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+
+from skibias import SplineActivation
+
+X = np.linspace(-4, 4, 201)
+
+
+def test_values_are_numpy_interp():
+    knots, values = np.array([-1.0, 0.5, 0.7, 3.0]), np.array([2.0, -1.0, 4.0, 0.0])
+    spline = SplineActivation(knots, values)
+    np.testing.assert_allclose(spline(X), np.interp(X, knots, values), atol=1e-12)
+    np.testing.assert_allclose(spline(X.tolist()), spline(X))
+    assert spline(0.5) == -1.0
+    assert np.ndim(spline(0.5)) == 0
+
+
+def test_relu_and_hat_are_exact_everywhere():
+    far = np.array([-1e6, -1.0, 0.0, 1e-9, 3.3, 1e6])
+    np.testing.assert_array_equal(SplineActivation.relu()(far), np.maximum(far, 0))
+    np.testing.assert_array_equal(
+        SplineActivation.hat()([-1, 0, 0.25, 1, 1.5, 2, 9]), [0, 0, 0.25, 1, 0.5, 0, 0]
+    )
+
+
+def test_from_function_passes_through_the_function_at_the_knots():
+    spline = SplineActivation.from_function(np.tanh, domain=(-5, 5), n_knots=50)
+    np.testing.assert_allclose(spline(spline.knots), np.tanh(spline.knots))
+    assert len(spline.knots) == 50
+    assert np.abs(spline(X) - np.tanh(X)).max() < 0.005
+
+
+def test_scaling_the_argument():
+    spline = SplineActivation.from_function(np.sin, extrapolation="linear")
+    np.testing.assert_allclose(spline.scale_argument(3.0)(X), spline(3 * X), atol=1e-9)
+
+
+def test_several_channels_stand_side_by_side():
+    spline = SplineActivation([0, 1, 3], [[0, 5], [1, 5], [-1, 6]])
+    assert spline.n_channels == 2
+    result = spline(X.reshape(3, 67))
+    assert result.shape == (3, 67, 2)
+    np.testing.assert_allclose(
+        result[..., 0].ravel(), np.interp(X, [0, 1, 3], [0, 1, -1]), atol=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [lambda s: SplineActivation.from_json(s.to_json()), lambda s: pickle.loads(pickle.dumps(s))],
+)
+def test_copies_are_equal_to_the_last_bit(copy):
+    spline = SplineActivation(
+        [0.1, 1 / 3, 2.0], np.random.default_rng(0).normal(size=(3, 2)), "linear"
+    )
+    again = copy(spline)
+    assert again == spline
+    assert hash(again) == hash(spline)
+    assert again != SplineActivation([0.1, 1 / 3, 2.0], [0, 0, 0])
+
+
+def test_instances_do_not_change():
+    values = np.zeros(3)
+    spline = SplineActivation([0, 1, 2], values)
+    values[:] = 1
+    assert spline(1.0) == 0
+    with pytest.raises(ValueError, match="read-only"):
+        spline.values[0] = 1
+
+
+@pytest.mark.parametrize("knots", [np.linspace(-2, 2, 9), np.array([-2, -1.9, 0.3, 2])])
+@pytest.mark.parametrize("extrapolation", ["constant", "linear"])
+def test_the_module_computes_the_same_on_both_paths(knots, extrapolation):
+    spline = SplineActivation(knots, np.cos(3 * knots), extrapolation)
+    module = spline.as_module(torch.float64)
+    x = torch.tensor(X, requires_grad=True)
+    learning = module(x)
+    (slope,) = torch.autograd.grad(learning.sum(), x)
+    fast = module.requires_grad_(False)(x)
+    (fast_slope,) = torch.autograd.grad(fast.sum(), x)
+    np.testing.assert_allclose(learning.detach(), spline(X), atol=1e-12)
+    np.testing.assert_allclose(fast.detach(), spline(X), atol=1e-12)
+    np.testing.assert_array_equal(slope, fast_slope)
+    np.testing.assert_allclose(spline(torch.tensor(X)), spline(X), atol=1e-12)
+
+
+def test_the_module_learns_its_values():
+    module = SplineActivation.from_function(np.zeros_like, (-3, 3), 31).as_module()
+    x = torch.linspace(-3, 3, 500)
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.05)
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss = (module(x) - torch.sin(2 * x)).square().mean()
+        loss.backward()
+        optimizer.step()
+    assert loss < 1e-3
+    assert set(module.state_dict()) == {"values", "knots"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (([0, 0, 1], [0, 1, 2]), "'knots' parameter.*strictly increasing"),
+        (([0], [0]), "'knots' parameter.*at least two"),
+        (([0, 1], [0, 1, 2]), r"'values' parameter.*one row per knot \(2\)"),
+        (([0, np.nan], [0, 1]), "'knots' parameter.*finite"),
+        (([0, 1], [0, np.inf]), "'values' parameter.*finite"),
+        (([0, 1], ["a", "b"]), "'values' parameter.*numbers"),
+        (([0, 1], [0, 1], "cubic"), "'extrapolation' parameter.*'cubic'"),
+    ],
+)
+def test_unusable_arguments_are_refused_by_name(arguments, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        SplineActivation(*arguments)
+
+
+def test_a_module_has_one_channel():
+    with pytest.raises(ValueError, match="'activation' parameter"):
+        SplineActivation([0, 1], [[0, 1], [1, 0]]).as_module()
