@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -26,7 +26,13 @@ from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES, ROW_LOSSES
 from skibias.engine.networks import Architecture, Functions, Model, draw_weights
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.training import TrainingSettings, gather_shared, predict, training_steps
+from skibias.engine.training import (
+    StackRows,
+    TrainingSettings,
+    gather_shared,
+    predict,
+    training_steps,
+)
 
 PREFACTORS = (1.0, 2.0, 4.0, 8.0)
 SCREENING_WIDTH = 64  # learned functions carry over to wider networks (P 3.3)
@@ -47,26 +53,18 @@ class Candidate(NamedTuple):
     restart: int = -1  # of the learned activation; -1: fixed
 
 
-class Contest(NamedTuple):
-    """Rows and settings that all candidates share."""
+class TrainingPlan(NamedTuple):
+    """How the networks of a contest are trained."""
 
-    columns: Mapping[int | None, np.ndarray]  # inputs -> (n, d') first layer's inputs
-    targets: np.ndarray
-    weights: np.ndarray
-    folds: Sequence[tuple[np.ndarray, np.ndarray]]  # (training rows, validation rows)
     hidden_layer_sizes: tuple[int, ...]
-    n_outputs: int
-    loss: str
     optimizer: str
     learning_rate: float
     batch_size: int
     n_steps: int
     patience: int  # evaluations without any improvement that end the training of a stack
-    seed: int
-    device: torch.device
 
-    def screening(self) -> Contest:
-        """The same contest between narrow networks trained for a short time."""
+    def screening(self) -> TrainingPlan:
+        """The same plan for narrow networks and a short time."""
         sizes = tuple(min(size, SCREENING_WIDTH) for size in self.hidden_layer_sizes)
         is_narrower = sizes != self.hidden_layer_sizes
         return self._replace(
@@ -77,35 +75,27 @@ class Contest(NamedTuple):
         )
 
 
-def make_contest(
-    rows: WeightedRows,
-    encoding: TargetEncoding,
-    settings: Any,
-    *,
-    columns: Mapping[int | None, np.ndarray],
-    folds: Sequence[tuple[np.ndarray, np.ndarray]],
-    batch_size: int,
-    n_steps: int,
-    patience: int = SCREENING_PATIENCE,
-    seed: int,
-    device: torch.device,
-) -> Contest:
-    """Return a contest of networks as ``settings``, an estimator or a learner, describes them."""
-    return Contest(
-        columns=columns,
-        targets=encoding.encode(rows.y),
-        weights=rows.weights,
-        folds=folds,
-        hidden_layer_sizes=tuple(settings.hidden_layer_sizes),
-        n_outputs=encoding.n_outputs,
-        loss=encoding.loss,
-        optimizer=settings.optimizer,
-        learning_rate=settings.learning_rate,
-        batch_size=batch_size,
-        n_steps=n_steps,
-        patience=patience,
-        seed=seed,
-        device=device,
+class Contest(NamedTuple):
+    """Rows and settings that all candidates share."""
+
+    rows: WeightedRows
+    encoding: TargetEncoding
+    columns: Mapping[int | None, np.ndarray]  # inputs -> (n, d') first layer's inputs
+    folds: Sequence[tuple[np.ndarray, np.ndarray]]  # (training rows, validation rows)
+    plan: TrainingPlan
+    seed: int
+    device: torch.device
+
+
+def learner_plan(learner, n_rows: int) -> TrainingPlan:
+    """Return the plan to train networks as they are while a learner learns."""
+    return TrainingPlan(
+        hidden_layer_sizes=tuple(learner.hidden_layer_sizes),
+        optimizer=learner.optimizer,
+        learning_rate=learner.learning_rate,
+        batch_size=learner.batch_size or n_rows,
+        n_steps=learner.horizon,
+        patience=SCREENING_PATIENCE,
     )
 
 
@@ -235,63 +225,70 @@ def _stack_key(candidate: Candidate) -> tuple:
 
 
 def _compare_stack(candidates: list[Candidate], contest: Contest) -> Comparison:
+    """Compare candidates that can be trained as one stack."""
     n_folds = len(contest.folds)
     X = contest.columns[candidates[0].inputs]
-    architecture = Architecture(X.shape[1], contest.hidden_layer_sizes, contest.n_outputs)
-    model, functions = _stack_model(candidates, n_folds, architecture, contest.device)
-    fold_weights = torch.stack(
-        [
-            draw_weights(architecture, stream(contest.seed, "candidate", fold))
-            for fold in range(n_folds)
-        ]
-    ).to(contest.device)
-    weights = fold_weights.repeat(len(candidates), 1)
-    prefactors = torch.tensor([candidate.prefactor for candidate in candidates])
-    rates = (contest.learning_rate / prefactors).repeat_interleave(n_folds)[:, None]
-    settings = TrainingSettings(
-        OPTIMIZERS[contest.optimizer],
-        rates.to(contest.device),
-        contest.batch_size,
-        contest.n_steps,
+    architecture = Architecture(
+        X.shape[1], contest.plan.hidden_layer_sizes, contest.encoding.n_outputs
     )
+    model, functions = _stack_model(candidates, n_folds, architecture, contest.device)
+    targets = contest.encoding.encode(contest.rows.y)
+    data = engine_rows(X, targets, contest.rows.weights, contest.device)
     train, validation = (
         [torch.as_tensor(part) for part in parts] for parts in zip(*contest.folds, strict=True)
     )
     if n_folds > 1:
         train, validation = train * len(candidates), validation * len(candidates)
-    data = engine_rows(X, contest.targets, contest.weights, contest.device)
-    best = torch.full((len(weights), 1), torch.inf)
-    best_weights, waited = weights, 0
-    for state in training_steps(
-        model,
-        functions,
-        weights,
-        data,
-        train,
-        validation,
-        LOSSES[contest.loss],
-        settings,
-        stream(contest.seed, "candidate batches"),
-    ):
-        losses = state.validation_loss[:, None].cpu()
+    stack = StackRows(data, train, validation)
+    losses, weights = _train_stack(candidates, model, functions, stack, contest)
+    row_losses = _row_losses(model, functions, weights, stack, contest.encoding.loss)
+    return Comparison(
+        losses.reshape(len(candidates), n_folds).mean(1).numpy(),
+        row_losses.reshape(len(candidates), -1).numpy(),
+    )
+
+
+def _train_stack(candidates, model, functions, stack: StackRows, contest: Contest):
+    """Train one network per candidate and fold; return best losses (R,) and their weights."""
+    n_folds, plan = len(contest.folds), contest.plan
+    starts = [
+        draw_weights(model.architecture, stream(contest.seed, "candidate", fold))
+        for fold in range(n_folds)
+    ]
+    best_weights = torch.stack(starts * len(candidates)).to(contest.device)
+    prefactors = torch.tensor([candidate.prefactor for candidate in candidates])
+    rates = (plan.learning_rate / prefactors).repeat_interleave(n_folds)[:, None]
+    settings = TrainingSettings(
+        OPTIMIZERS[plan.optimizer],
+        LOSSES[contest.encoding.loss],
+        rates.to(contest.device),
+        plan.batch_size,
+        plan.n_steps,
+    )
+    generator = stream(contest.seed, "candidate batches")
+    best, waited = torch.full((len(best_weights),), torch.inf), 0
+    for state in training_steps(model, functions, best_weights, stack, settings, generator):
+        losses = state.validation_loss.cpu()
         improved = losses < best
         best = torch.where(improved, losses, best)
-        best_weights = torch.where(
-            improved.to(weights.device), state.averaged_weights, best_weights
-        )
+        is_better = improved.to(best_weights.device)[:, None]
+        best_weights = torch.where(is_better, state.averaged_weights, best_weights)
         waited = 0 if bool(improved.any()) else waited + 1
-        if waited == contest.patience:
+        if waited == plan.patience:
             break
-    rows = gather_shared(data, validation)
-    predictions = predict(model, best_weights, functions, rows.inputs)
-    row_losses = ROW_LOSSES[contest.loss](predictions, rows.targets).cpu()
-    shape = (len(candidates), n_folds)
-    if n_folds > 1:  # shorter folds were filled up
-        row_losses = torch.cat(
-            [losses[: len(own)] for losses, own in zip(row_losses, validation, strict=True)]
-        )
-    return Comparison(
-        best.reshape(shape).mean(1).numpy(), row_losses.reshape(len(candidates), -1).numpy()
+    return best, best_weights
+
+
+def _row_losses(model, functions, weights, stack: StackRows, loss):
+    """Return the losses of the held-out rows, fold after fold and candidate after candidate."""
+    rows = gather_shared(stack.data, stack.validation)
+    predictions = predict(model, weights, functions, rows.inputs)
+    losses = ROW_LOSSES[loss](predictions, rows.targets).cpu()
+    if len(stack.validation) == 1:
+        return losses
+    # Shorter folds were filled up.
+    return torch.cat(
+        [own[: len(held_out)] for own, held_out in zip(losses, stack.validation, strict=True)]
     )
 
 

@@ -18,7 +18,7 @@ from skibias._candidates import (
     compare,
     diverged_candidates,
     learned_candidates,
-    make_contest,
+    learner_plan,
 )
 from skibias._learning import (
     LearningData,
@@ -324,15 +324,6 @@ def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningD
         data = learning_data(learner, rows, encoding, outside)
         folds = [tuple(part.numpy() for part in data.split(stream(seed, "contest")))]
         compared = data.rows
-    contest = make_contest(
-        compared,
-        encoding,
-        learner,
-        columns={None: compared.X},
-        folds=folds,
-        batch_size=learner.batch_size or len(compared.X),
-        n_steps=learner.horizon,
-        seed=seed,
-        device=device,
-    )
+    plan = learner_plan(learner, len(compared.X))
+    contest = Contest(compared, encoding, {None: compared.X}, folds, plan, seed, device)
     return data, contest

@@ -17,7 +17,7 @@ from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
 from skibias._preprocessing import SCALINGS, spline_columns
-from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._runtime import draw_seed, fit_on_twin, one_thread, resolve_device
 from skibias._selection import (
     Problem,
     choose_network,
@@ -224,13 +224,7 @@ class _LearnedActivationMLP(BaseEstimator):
         self._validate_params()
         check_network_parameters(self)
         device = resolve_device(self.device, type(self).__name__)
-        # All work is done on a blank twin: an error or Ctrl-C leaves this estimator as it was.
-        twin = type(self)(**self.get_params(deep=False))
-        with one_thread() as n_threads:
-            twin._fit(X, y, sample_weight, device, n_threads)
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        vars(self).update(vars(twin))
+        fit_on_twin(self, lambda twin, n: twin._fit(X, y, sample_weight, device, n))
         return self
 
     def _fit(self, X, y, sample_weight, device, n_threads) -> None:
@@ -288,12 +282,8 @@ class _LearnedActivationMLP(BaseEstimator):
         rows = engine_rows(columns, targets, problem.rows.weights, problem.device)
         train = problem.train if self.early_stopping else np.arange(len(columns))
         model = self._model(columns.shape[1], problem.encoding.n_outputs)
-        weights = torch.stack(
-            [
-                draw_weights(model.architecture, stream(problem.seed, "network", number))
-                for number in range(self.n_estimators)
-            ]
-        )
+        streams = [stream(problem.seed, "network", number) for number in range(self.n_estimators)]
+        weights = torch.stack([draw_weights(model.architecture, own) for own in streams])
         settings = FinalSettings(
             loss=problem.encoding.loss,
             optimizer=self.optimizer,

@@ -70,6 +70,19 @@ def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[
     return parallel(delayed(call)() for call in calls)
 
 
+def fit_on_twin(estimator, fit: Callable[..., None]) -> None:
+    """Do all work of a fit on a blank twin, then take over what it found.
+
+    An error or Ctrl-C in ``fit(twin, n_threads)`` thus leaves the estimator as it was.
+    """
+    twin = type(estimator)(**estimator.get_params(deep=False))
+    with one_thread() as n_threads:
+        fit(twin, n_threads)
+    for name in [name for name in vars(estimator) if name.endswith("_")]:
+        delattr(estimator, name)
+    vars(estimator).update(vars(twin))
+
+
 def progress_bar(steps: Iterable[Item], total: int, name: str, verbose: int) -> Iterator[Item]:
     """Yield the steps, showing a bar on stderr if ``verbose``."""
     yield from tqdm(steps, total=total, desc=name, disable=not verbose, file=sys.stderr)

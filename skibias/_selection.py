@@ -13,6 +13,8 @@ from sklearn.base import clone
 from skibias._candidates import (
     PREFACTORS,
     Candidate,
+    Contest,
+    TrainingPlan,
     Verdict,
     all_diverged_message,
     candidate_table,
@@ -20,7 +22,6 @@ from skibias._candidates import (
     diverged_candidates,
     fixed_candidates,
     learned_candidates,
-    make_contest,
 )
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import ActivationLearner
@@ -252,11 +253,13 @@ def _compare(estimator, problem, candidates, input_sets) -> Verdict:
     columns[None] = problem.scaler.transform(problem.rows.X)
     if len(problem.rows.X) < MIN_LEARNING_ROWS:
         folds = _cross_validation_folds(problem)
-        contest = _contest(estimator, problem, columns, folds).screening()
+        contest = _contest(estimator, problem, columns, folds)
+        contest = contest._replace(plan=contest.plan.screening())
         losses = compare(candidates, contest, problem.n_threads).losses
         return Verdict(int(np.argmin(losses)), losses, unknown)
     contest = _contest(estimator, problem, columns, [(problem.train, problem.held_out)])
-    screening = compare(candidates, contest.screening(), problem.n_threads).losses
+    narrow = contest._replace(plan=contest.plan.screening())
+    screening = compare(candidates, narrow, problem.n_threads).losses
     best, second = np.argsort(screening, kind="stable")[:2]
     has_baseline = estimator.activation == "auto"  # then the first candidate
     finalists = [0, second if best == 0 else best] if has_baseline else [best, second]
@@ -270,22 +273,21 @@ def _compare(estimator, problem, candidates, input_sets) -> Verdict:
     return Verdict(int(finalists[winner]), losses, screening)
 
 
-def _contest(estimator, problem, columns, folds):
+def _contest(estimator, problem, columns, folds) -> Contest:
     """Return the contest of networks trained as the final one will be."""
     n_train = len(folds[0][0])
     batch_size = resolve_batch_size(estimator.batch_size, n_train)
     steps_per_epoch = max(1, round(n_train / batch_size))
-    return make_contest(
-        problem.rows,
-        problem.encoding,
-        estimator,
-        columns=columns,
-        folds=folds,
+    plan = TrainingPlan(
+        hidden_layer_sizes=tuple(estimator.hidden_layer_sizes),
+        optimizer=estimator.optimizer,
+        learning_rate=estimator.learning_rate,
         batch_size=batch_size,
         n_steps=estimator.max_iter * steps_per_epoch,
         patience=max(1, estimator.n_iter_no_change * steps_per_epoch // AVERAGED_STEPS),
-        seed=problem.seed,
-        device=problem.device,
+    )
+    return Contest(
+        problem.rows, problem.encoding, columns, folds, plan, problem.seed, problem.device
     )
 
 

@@ -61,30 +61,7 @@ def train_networks(
     without, it runs for ``max_epochs`` and the last ones do.
     """
     averaging = _AveragedValidation(model, settings.loss, validation, settings.n_iter_no_change)
-    callbacks = [("averaged_validation", averaging), *(settings.callbacks or [])]
-    if settings.verbose:
-        callbacks.append(("progress", _ProgressBar()))
-    # Last, so that every other callback has seen the end of the epoch.
-    callbacks.append(("stopping", _StopWhenConverged(averaging)))
-    net = NeuralNet(
-        _NetworkStack(model, weights),
-        criterion=_MeanLoss,
-        criterion__loss=settings.loss,
-        optimizer=_EngineOptimizer,
-        optimizer__name=settings.optimizer,
-        lr=settings.learning_rate,
-        max_epochs=settings.max_epochs,
-        batch_size=settings.batch_size,
-        iterator_train=_ShuffledBatches,
-        iterator_train__generator=generator,
-        dataset=_identity,
-        train_split=None,
-        callbacks=callbacks,
-        callbacks__valid_loss=None,
-        callbacks__print_log=None,
-        verbose=0,
-        device=settings.device,
-    )
+    net = _compose_net(_NetworkStack(model, weights), averaging, generator, settings)
     net.initialize()
     net.notify("on_train_begin", X=train, y=None)
     try:
@@ -103,6 +80,34 @@ def train_networks(
     weights = averaging.best_weights.cpu()
     diverged = not bool(weights.isfinite().all()) or averaging.never_finite_
     return FinalNetworks(weights.numpy(), records, diverged)
+
+
+def _compose_net(module, averaging, generator, settings: FinalSettings) -> NeuralNet:
+    """Return skorch's net around the engine's parts."""
+    callbacks = [("averaged_validation", averaging), *(settings.callbacks or [])]
+    if settings.verbose:
+        callbacks.append(("progress", _ProgressBar()))
+    # Last, so that every other callback has seen the end of the epoch.
+    callbacks.append(("stopping", _StopWhenConverged(averaging)))
+    return NeuralNet(
+        module,
+        criterion=_MeanLoss,
+        criterion__loss=settings.loss,
+        optimizer=_EngineOptimizer,
+        optimizer__name=settings.optimizer,
+        lr=settings.learning_rate,
+        max_epochs=settings.max_epochs,
+        batch_size=settings.batch_size,
+        iterator_train=_ShuffledBatches,
+        iterator_train__generator=generator,
+        dataset=_identity,
+        train_split=None,
+        callbacks=callbacks,
+        callbacks__valid_loss=None,
+        callbacks__print_log=None,
+        verbose=0,
+        device=settings.device,
+    )
 
 
 class WeightTrajectory(Callback):

@@ -217,18 +217,18 @@ class SplineModule(nn.Module):
         self.values = nn.Parameter(torch.tensor(activation.values, dtype=dtype))
         self.register_buffer("knots", torch.tensor(activation.knots, dtype=dtype))
         self.extrapolation = activation.extrapolation
-        self._grid: splines.Grid | None = None
+        self._spacing: tuple[float, float] | None = None  # first knot and step, if uniform
         if activation.is_uniform:
             first, last = activation.knots[[0, -1]].tolist()
-            self._grid = splines.uniform_grid(first, last, len(activation.knots))
+            self._spacing = first, (last - first) / (len(activation.knots) - 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the function's values at x, any shape."""
         table = splines.knots_table(self.values, self.knots, self.extrapolation)
-        if self._grid is None:
+        if self._spacing is None:
             cell = splines.knots_cell(x, self.knots)
         else:
-            cell = splines.uniform_cell(x, self._grid.to(self.values))
+            cell = splines.shared_uniform_cell(x, *self._spacing, len(self.knots))
         if torch.is_grad_enabled() and self.values.requires_grad:
             return splines.evaluate(table, x, cell)
         return splines.evaluate_frozen(table, x, cell)

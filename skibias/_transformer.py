@@ -12,15 +12,16 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 
 from skibias._candidates import (
     Candidate,
+    Contest,
     all_diverged_message,
     compare,
-    make_contest,
+    learner_plan,
 )
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
 from skibias._preprocessing import spline_columns
-from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._runtime import draw_seed, fit_on_twin, resolve_device
 from skibias._selection import (
     INPUT_CHANNELS,
     Problem,
@@ -134,13 +135,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         """
         check_transformer_parameters(self)
         device = resolve_device(self.device, "IAFTransformer")
-        # All work is done on a blank twin: an error or Ctrl-C leaves this transformer as it was.
-        twin = type(self)(**self.get_params(deep=False))
-        with one_thread() as n_threads:
-            twin._fit(X, y, sample_weight, device, n_threads)
-        for name in [name for name in vars(self) if name.endswith("_")]:
-            delattr(self, name)
-        vars(self).update(vars(twin))
+        fit_on_twin(self, lambda twin, n: twin._fit(X, y, sample_weight, device, n))
         return self
 
     def _fit(self, X, y, sample_weight, device, n_threads) -> None:
@@ -219,17 +214,15 @@ def _best_set(sets, problem: Problem, learner):
         return sets[0]
     relu = (FixedActivation("relu"),)
     candidates = [Candidate("relu", relu, number) for number in range(len(sets))]
-    contest = make_contest(
-        problem.rows,
-        problem.encoding,
-        learner,
+    contest = Contest(
+        rows=problem.rows,
+        encoding=problem.encoding,
         columns={
             number: spline_columns(problem.rows.X, functions)
             for number, functions in enumerate(sets)
         },
         folds=[(problem.train, problem.held_out)],
-        batch_size=learner.batch_size or len(problem.train),
-        n_steps=learner.horizon,
+        plan=learner_plan(learner, len(problem.train)),
         seed=problem.seed,
         device=problem.device,
     )

@@ -113,13 +113,14 @@ def forward(
 
 
 def _affine(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
-    """Return x @ matrix + bias (*R, n, h), rounded alike in stacks of any size."""
+    """Return x @ matrix + bias (*R, n, h).
+
+    Rounded alike in stacks of any size where h is 1 or a multiple of 4. Otherwise MKL's kernel
+    depends on how each matrix lies in memory, and the last bit on the place in the stack.
+    """
     if matrix.shape[-1] == 1:
-        # A matrix product with one column may round differently in stacks of different sizes,
+        # A matrix product with one column may round differently in stacks of different sizes.
         return (x * matrix.transpose(-1, -2)).sum(-1, keepdim=True) + bias
-    if x.dim() < matrix.dim():
-        # and so may rows that are shared: torch folds the stack into one large product.
-        x = x.expand(*matrix.shape[:-2], *x.shape)
     return torch.matmul(x, matrix) + bias
 
 

@@ -107,6 +107,12 @@ def uniform_cell(x: Tensor, grid: Grid) -> Tensor:
     return torch.minimum(cell, grid.n_knots[trailing], out=cell)
 
 
+def shared_uniform_cell(x: Tensor, low: float, step: float, n_knots: int) -> Tensor:
+    """Return what `uniform_cell` returns for one function, with numbers instead of tensors."""
+    position = (x.detach() * (1 / step)).add_(1 - low / step)
+    return position.to(torch.int64).clamp_(0, n_knots)
+
+
 def knots_cell(x: Tensor, knots: Tensor) -> Tensor:
     """Return the cell of every element of x by binary search in increasing knots (K,)."""
     return torch.bucketize(x.detach(), knots, right=True)

@@ -19,16 +19,25 @@ from torch import Tensor
 from skibias.engine.episodes import Rows, gather_batch
 from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model, outputs
-from skibias.engine.optim import Optimizer
+from skibias.engine.optim import Optimizer, State
 
 AVERAGED_STEPS = 50  # weights are judged and kept as the mean of the last 50 steps (P E.1)
 PREDICTED_VALUES = 1 << 24  # numbers held at once in the widest layer during prediction
+
+
+class StackRows(NamedTuple):
+    """The rows of a stack; lists hold one entry that all networks share, or one per network."""
+
+    data: Rows
+    train: Sequence[Tensor]  # row numbers
+    validation: Sequence[Tensor]  # row numbers
 
 
 class TrainingSettings(NamedTuple):
     """How a stack is trained; the learning rate may differ from network to network."""
 
     optimizer: Optimizer
+    loss: Loss
     learning_rate: Tensor  # (R, 1)
     batch_size: int
     n_steps: int
@@ -47,45 +56,37 @@ def training_steps(
     model: Model,
     functions: Functions,
     weights: Tensor,
-    data: Rows,
-    train_rows: Sequence[Tensor],
-    validation_rows: Sequence[Tensor],
-    loss: Loss,
+    rows: StackRows,
     settings: TrainingSettings,
     generator: torch.Generator,
 ) -> Iterator[TrainingState]:
-    """Train networks (R, P) and yield a state at every evaluation.
-
-    ``train_rows`` and ``validation_rows`` hold one entry that all networks share, or one per
-    network.
-    """
+    """Train networks (R, P) and yield a state at every evaluation."""
     state = settings.optimizer.init(weights)
     window = WeightWindow(weights)
-    batches = _epochs(train_rows, settings.batch_size, generator)
-    validation = gather_shared(data, validation_rows)
+    batches = _epochs(rows.train, settings.batch_size, generator)
+    validation = gather_shared(rows.data, rows.validation)
     for step in range(1, settings.n_steps + 1):
-        batch = gather_shared(data, next(batches))
-        weights, state = training_step(model, functions, weights, state, batch, loss, settings)
+        batch = gather_shared(rows.data, next(batches))
+        weights, state = training_step(model, functions, weights, state, batch, settings)
         window.add(weights)
         if step % settings.evaluation_interval == 0 or step == settings.n_steps:
             averaged = window.mean()
-            validation_loss = evaluation_loss(model, averaged, functions, validation, loss)
-            yield TrainingState(step, averaged, validation_loss)
+            losses = evaluation_loss(model, averaged, functions, validation, settings.loss)
+            yield TrainingState(step, averaged, losses)
 
 
 def training_step(
     model: Model,
     functions: Functions,
     weights: Tensor,
-    state: tuple[Tensor, ...],
+    state: State,
     batch: Rows,
-    loss: Loss,
     settings: TrainingSettings,
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+) -> tuple[Tensor, State]:
     """Make one gradient step of the whole stack."""
     weights = weights.detach().requires_grad_()
     predictions = outputs(model, weights, functions, batch.inputs, frozen=True)
-    losses = loss(predictions, batch.targets, batch.weights)
+    losses = settings.loss(predictions, batch.targets, batch.weights)
     (gradient,) = torch.autograd.grad(losses.sum(), weights)
     with torch.no_grad():
         return settings.optimizer.update(weights, gradient, state, settings.learning_rate)
