@@ -18,7 +18,7 @@ import torch
 from skibias._fixed_activation import FixedActivation, LayerActivations
 from skibias._learning import engine_rows
 from skibias._preprocessing import WeightedRows
-from skibias._runtime import side_by_side
+from skibias._runtime import raise_if_cancelled, side_by_side
 from skibias._targets import TargetEncoding
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
@@ -268,6 +268,7 @@ def _train_stack(candidates, model, functions, stack: StackRows, contest: Contes
     generator = stream(contest.seed, "candidate batches")
     best, waited = torch.full((len(best_weights),), torch.inf), 0
     for state in training_steps(model, functions, best_weights, stack, settings, generator):
+        raise_if_cancelled()
         losses = state.validation_loss.cpu()
         improved = losses < best
         best = torch.where(improved, losses, best)

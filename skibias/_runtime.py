@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
-from joblib import Parallel, delayed
 from sklearn.utils import check_random_state
 from tqdm import tqdm
 
@@ -64,10 +65,47 @@ def one_thread() -> Iterator[int]:
         torch.set_num_threads(n_threads)
 
 
+class CancelledError(Exception):
+    """Raised in a thread whose result is no longer wanted."""
+
+
+SIGNAL_INTERVAL = 0.2  # seconds between looks for Ctrl-C
+_of_thread = threading.local()
+
+
 def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[Result]:
-    """Return the results of independent calls, made on up to ``n_threads`` threads."""
-    parallel = Parallel(n_jobs=min(n_threads, len(calls)) or 1, require="sharedmem")
-    return parallel(delayed(call)() for call in calls)
+    """Return the results of independent calls, made on up to ``n_threads`` threads.
+
+    After an error, or Ctrl-C in the calling thread, the other calls end at their next
+    `raise_if_cancelled`, so that nothing goes on computing in the background.
+    """
+    if n_threads == 1 or len(calls) == 1:
+        return [call() for call in calls]
+    cancelled = threading.Event()
+
+    def run(call: Callable[[], Result]) -> Result:
+        _of_thread.cancelled = cancelled
+        raise_if_cancelled()
+        return call()
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        futures = [pool.submit(run, call) for call in calls]
+        try:
+            # In short waits: a signal may reach another thread, which does not wake this one.
+            pending = set(futures)
+            while pending and not any(future.exception() for future in set(futures) - pending):
+                pending = wait(pending, SIGNAL_INTERVAL, return_when=FIRST_EXCEPTION).not_done
+            failed = [future for future in futures if future.done() and future.exception()]
+            return [future.result() for future in failed or futures]
+        finally:
+            cancelled.set()
+
+
+def raise_if_cancelled() -> None:
+    """End this thread's work if `side_by_side` no longer waits for it."""
+    cancelled = getattr(_of_thread, "cancelled", None)
+    if cancelled is not None and cancelled.is_set():
+        raise CancelledError
 
 
 def fit_on_twin(estimator, fit: Callable[..., None]) -> None:
@@ -84,5 +122,7 @@ def fit_on_twin(estimator, fit: Callable[..., None]) -> None:
 
 
 def progress_bar(steps: Iterable[Item], total: int, name: str, verbose: int) -> Iterator[Item]:
-    """Yield the steps, showing a bar on stderr if ``verbose``."""
-    yield from tqdm(steps, total=total, desc=name, disable=not verbose, file=sys.stderr)
+    """Yield the steps, with a bar on stderr if ``verbose``; end in a cancelled thread."""
+    for step in tqdm(steps, total=total, desc=name, disable=not verbose, file=sys.stderr):
+        raise_if_cancelled()
+        yield step

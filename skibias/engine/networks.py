@@ -115,8 +115,8 @@ def forward(
 def _affine(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
     """Return x @ matrix + bias (*R, n, h).
 
-    Rounded alike in stacks of any size where h is 1 or a multiple of 4. Otherwise MKL's kernel
-    depends on how each matrix lies in memory, and the last bit on the place in the stack.
+    Rounded alike in stacks of any size where hidden widths are multiples of 4. Otherwise MKL's
+    kernel depends on how each matrix lies in memory, and the last bit on its place in the stack.
     """
     if matrix.shape[-1] == 1:
         # A matrix product with one column may round differently in stacks of different sizes.

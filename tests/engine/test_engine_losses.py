@@ -1,0 +1,63 @@
+"""Losses against other implementations; weights as repetitions."""
+
+import numpy as np
+import pytest
+import sklearn.metrics
+import torch
+
+from skibias.engine.losses import LOSSES, log_loss, squared_error
+
+
+@pytest.fixture
+def rows():
+    generator = torch.Generator().manual_seed(0)
+    outputs = torch.randn(3, 20, 4, generator=generator, dtype=torch.float64)
+    classes = torch.randint(4, (20,), generator=generator)
+    weights = torch.randint(1, 4, (20,), generator=generator).double()
+    return outputs, classes, weights
+
+
+def test_log_loss_equals_torch_and_sklearn(rows):
+    outputs, classes, weights = rows
+    result = log_loss(outputs, classes, weights)
+    for own_result, own_outputs in zip(result, outputs, strict=True):
+        row_losses = torch.nn.functional.cross_entropy(own_outputs, classes, reduction="none")
+        torch.testing.assert_close(own_result, (row_losses * weights).sum() / weights.sum())
+        probabilities = own_outputs.softmax(-1).numpy()
+        expected = sklearn.metrics.log_loss(classes, probabilities, sample_weight=weights)
+        assert float(own_result) == pytest.approx(expected, rel=1e-12)
+
+
+def test_log_loss_is_finite_for_large_outputs():
+    outputs = torch.tensor([[1000.0, -1000.0]])
+    assert log_loss(outputs, torch.tensor([1]), torch.ones(1)) == 2000
+
+
+def test_squared_error_equals_numpy(rows):
+    outputs, classes, weights = rows
+    targets = torch.nn.functional.one_hot(classes, 4).double()
+    errors = ((outputs.numpy() - targets.numpy()) ** 2).mean(-1)
+    expected = np.average(errors, axis=-1, weights=weights)
+    np.testing.assert_allclose(squared_error(outputs, targets, weights), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_weight_is_a_number_of_repetitions(name, rows):
+    outputs, targets, weights = rows
+    if name == "squared_error":
+        targets = torch.nn.functional.one_hot(targets, 4).double()
+    index = torch.arange(20).repeat_interleave(weights.long())
+    repeated = LOSSES[name](outputs[:, index], targets[index], torch.ones(len(index)))
+    torch.testing.assert_close(LOSSES[name](outputs, targets, weights), repeated)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_network_can_have_its_own_targets_and_weights(name, rows):
+    outputs, targets, weights = rows
+    if name == "squared_error":
+        targets = torch.nn.functional.one_hot(targets, 4).double()
+    own_targets = torch.stack([targets, targets.roll(1, 0), targets.roll(2, 0)])
+    own_weights = torch.stack([weights, weights.roll(1), weights.roll(2)])
+    together = LOSSES[name](outputs, own_targets, own_weights)
+    alone = [LOSSES[name](*own) for own in zip(outputs, own_targets, own_weights, strict=True)]
+    assert torch.equal(together, torch.stack(alone))

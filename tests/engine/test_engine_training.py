@@ -1,0 +1,157 @@
+"""Training of stacks against each network alone, a plain loop, and the meaning of the window."""
+
+import math
+
+import pytest
+import torch
+from torch.autograd import grad
+
+from skibias.engine import splines, training
+from skibias.engine.activations import fixed_activation
+from skibias.engine.episodes import Rows, stream
+from skibias.engine.losses import squared_error
+from skibias.engine.networks import Architecture, Functions, Model, draw_weights, outputs
+from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.training import StackRows, TrainingSettings, training_steps
+
+ARCHITECTURE = Architecture(3, (16, 16), 2)
+TRAIN, VALIDATION = torch.arange(30), torch.arange(30, 40)
+
+
+def make_rows(dtype=torch.float32):
+    generator = torch.Generator().manual_seed(0)
+    inputs = torch.randn(40, 3, generator=generator, dtype=dtype)
+    return Rows(inputs, inputs[:, :2].sin(), torch.ones(40, dtype=dtype))
+
+
+def draw_stack(n_networks, dtype=torch.float32):
+    drawn = [draw_weights(ARCHITECTURE, stream(0, number)) for number in range(n_networks)]
+    return torch.stack(drawn).to(dtype)
+
+
+def settings(n_networks, **changes):
+    rates = torch.full((n_networks, 1), 0.05)
+    defaults = dict(optimizer=OPTIMIZERS["sgd"], loss=squared_error, learning_rate=rates)
+    return TrainingSettings(**(defaults | dict(batch_size=7, n_steps=60) | changes))
+
+
+def train(model, functions, weights, own_settings, rows=None, data=None):
+    """Return the states of a training; by default on rows that all networks share."""
+    data = make_rows(weights.dtype) if data is None else data
+    stack = StackRows(data, *(rows or ([TRAIN], [VALIDATION])))
+    return list(training_steps(model, functions, weights, stack, own_settings, stream(0)))
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_a_stack_equals_each_network_alone_bit_for_bit(optimizer):
+    # Candidates are compared in one stack: none may depend on those that stand beside it.
+    weights, rates = draw_stack(3), torch.tensor([[0.05], [0.01], [0.001]])
+    values = torch.randn(3, 1, 9, generator=torch.Generator().manual_seed(1))
+    grids = [splines.uniform_grid(-2.0, 2.0, count) for count in (9, 5, 9)]
+
+    def run(part):
+        own = settings(0, optimizer=OPTIMIZERS[optimizer], learning_rate=rates[part])
+        model = Model(ARCHITECTURE, grid=splines.stack_grids(grids[part]))
+        return train(model, Functions(values[part]), weights[part], own)
+
+    together = run(slice(0, 3))
+    for number in range(3):
+        for whole, alone in zip(together, run(slice(number, number + 1)), strict=True):
+            assert torch.equal(whole.averaged_weights[number], alone.averaged_weights[0])
+            assert torch.equal(whole.validation_loss[number], alone.validation_loss[0])
+
+
+def test_kept_weights_are_the_mean_of_the_last_fifty_steps_of_gradient_descent():
+    # P E.1. Batches of all rows, so that a plain loop can follow; loss on the averaged weights.
+    rows, weights = make_rows(torch.float64), draw_stack(2, torch.float64)
+    model = Model(ARCHITECTURE, fixed_activation("tanh"))
+    own = settings(2, batch_size=30, n_steps=120, evaluation_interval=30)
+    states = {state.step: state for state in train(model, Functions(), weights, own)}
+    assert list(states) == [30, 60, 90, 120]
+
+    path = [weights]
+    for _ in range(120):
+        last = path[-1].requires_grad_()
+        errors = outputs(model, last, Functions(), rows.inputs[:30]) - rows.targets[:30]
+        path.append((last - 0.05 * grad(errors.square().mean((1, 2)).sum(), last)[0]).detach())
+    for step, state in states.items():
+        expected = torch.stack(path[1:][max(0, step - 50) : step]).mean(0)
+        torch.testing.assert_close(state.averaged_weights, expected, rtol=1e-6, atol=1e-9)
+        errors = outputs(model, expected, Functions(), rows.inputs[30:]) - rows.targets[30:]
+        expected_loss = errors.square().mean((1, 2))
+        torch.testing.assert_close(state.validation_loss, expected_loss, rtol=1e-6, atol=0)
+
+
+def test_the_last_step_is_evaluated_between_intervals_too():
+    model = Model(ARCHITECTURE, fixed_activation("relu"))
+    states = train(model, Functions(), draw_stack(1), settings(1, n_steps=70))
+    assert [state.step for state in states] == [50, 70]
+
+
+def test_a_diverged_network_has_infinite_loss_and_leaves_the_others_alone():
+    # nan would win or lose a comparison by accident; inf always loses.
+    model, rates = Model(ARCHITECTURE, fixed_activation("relu")), torch.tensor([0.05, 1e20, 0.02])
+    results = []
+    for part in (slice(0, 3), slice(0, 3, 2)):
+        own = settings(0, learning_rate=rates[part, None])
+        results.append(train(model, Functions(), draw_stack(3)[part], own)[-1].validation_loss)
+    assert results[0][1] == math.inf
+    assert torch.equal(results[0][::2], results[1])
+
+
+def test_every_row_is_seen_once_per_epoch_in_a_new_order():
+    # The loss sees the targets, and the targets are the numbers of the rows.
+    seen = []
+
+    def loss(predictions, targets, weights):
+        seen.append(targets[:, 0].long().tolist())
+        return squared_error(predictions, targets, weights)
+
+    data = make_rows()._replace(targets=torch.arange(40.0)[:, None].expand(40, 2))
+    own = settings(1, loss=loss, batch_size=8, n_steps=8, evaluation_interval=99)
+    model = Model(ARCHITECTURE, fixed_activation("tanh"))
+    train(model, Functions(), draw_stack(1), own, data=data)
+    batches = seen[:8]  # the ninth is the evaluation
+    assert [len(batch) for batch in batches] == [8, 8, 7, 7] * 2
+    epochs = [[row for batch in part for row in batch] for part in (batches[:4], batches[4:])]
+    assert sorted(epochs[0]) == sorted(epochs[1]) == TRAIN.tolist()
+    assert epochs[0] != epochs[1]
+
+
+def test_networks_with_rows_of_their_own_never_see_those_of_others():
+    # As in cross-validation: network 1 must come out the same whatever network 0 trains on.
+    model, weights = Model(ARCHITECTURE, fixed_activation("tanh")), draw_stack(2)
+    rows = (
+        [torch.arange(15), torch.arange(15, 30)],
+        [torch.arange(30, 35), torch.arange(35, 40)],
+    )
+    broken = make_rows()
+    broken.targets[:15] = math.nan
+    good, damaged = (
+        train(model, Functions(), weights, settings(2), rows, data)[-1]
+        for data in (make_rows(), broken)
+    )
+    assert torch.equal(good.averaged_weights[1], damaged.averaged_weights[1])
+    assert damaged.averaged_weights[0].isnan().any()
+    errors = outputs(model, good.averaged_weights, Functions(), make_rows().inputs)
+    errors = (errors - make_rows().targets).square().mean(-1)
+    expected = torch.stack([errors[0, 30:35].mean(), errors[1, 35:40].mean()])
+    torch.testing.assert_close(good.validation_loss, expected)
+
+
+def test_training_leaves_the_given_weights_as_they_were():
+    weights = draw_stack(2)
+    train(Model(ARCHITECTURE, fixed_activation("tanh")), Functions(), weights, settings(2))
+    assert torch.equal(weights, draw_stack(2))
+    assert not weights.requires_grad
+
+
+@pytest.mark.parametrize("predicted_values", [1, 100, 333])
+def test_prediction_in_blocks_equals_prediction_at_once(predicted_values, monkeypatch):
+    weights, inputs = draw_stack(3, torch.float64), make_rows(torch.float64).inputs
+    model = Model(ARCHITECTURE, fixed_activation("tanh"))
+    at_once = training.predict(model, weights, Functions(), inputs)
+    assert at_once.shape == (3, 40, 2)
+    monkeypatch.setattr(training, "PREDICTED_VALUES", predicted_values)
+    in_blocks = training.predict(model, weights, Functions(), inputs)
+    torch.testing.assert_close(in_blocks, at_once, rtol=1e-12, atol=1e-14)

@@ -1,0 +1,73 @@
+"""Threads, seeds and interruptions."""
+
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from skibias import ActivationLearner, LearnedActivationMLPClassifier
+from skibias._runtime import draw_seed, one_thread, raise_if_cancelled, side_by_side
+
+
+def test_results_come_in_the_order_of_the_calls():
+    def call(number):
+        time.sleep(0.02 * (3 - number))
+        return number
+
+    calls = [lambda number=number: call(number) for number in range(3)]
+    assert side_by_side(calls, 1) == side_by_side(calls, 3) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_an_error_ends_the_other_calls(n_threads):
+    steps = []
+
+    def fail():
+        time.sleep(0.05)
+        raise ValueError("wrong")
+
+    def work():
+        for _ in range(1000):
+            raise_if_cancelled()
+            steps.append(0)
+            time.sleep(0.005)
+
+    with pytest.raises(ValueError, match="wrong"):
+        side_by_side([fail, work], n_threads)
+    assert len(steps) < 500
+
+
+def test_workers_run_torch_on_one_thread():
+    before = torch.get_num_threads()
+    with one_thread() as n_threads:
+        assert n_threads == before
+        assert set(side_by_side([torch.get_num_threads] * 4, 2)) == {1}
+    assert torch.get_num_threads() == before
+
+
+def test_seeds_follow_the_random_state():
+    assert draw_seed(3) == draw_seed(3) == draw_seed(np.random.RandomState(3))
+    assert draw_seed(3) != draw_seed(4)
+    assert draw_seed(None) != draw_seed(None)
+
+
+def test_ctrl_c_while_learning_is_raised_soon_and_nothing_goes_on():
+    X = np.random.default_rng(0).normal(size=(3000, 8))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    learner = ActivationLearner(n_outer_steps=100_000)
+    model = LearnedActivationMLPClassifier(learner=learner, random_state=0)
+    timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert time.monotonic() - start < 10
+    timer.join()
+    assert [thread for thread in threading.enumerate() if not thread.daemon] == [
+        threading.main_thread()
+    ]
+    assert not [name for name in vars(model) if name.endswith("_")]
