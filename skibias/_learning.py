@@ -187,6 +187,7 @@ def meta_settings(learner, n_rows, seed, outer_rate, normalize):
         unroll_steps=torch.tensor(steps, dtype=torch.int64),
         n_outer_steps=_resolve(learner.n_outer_steps, max(40, min(200, n_rows // 20))),
         horizon=learner.horizon,
+        steps_between=max(steps),
         n_networks=_resolve(learner.n_networks, 2 if learner.schedule == "staggered" else 1),
         optimizer=OPTIMIZERS[learner.optimizer],
         learning_rate=learner.learning_rate,
@@ -234,7 +235,7 @@ class _Recorder:
         self.best = functions
         self.diverged = torch.zeros(len(settings.outer_learning_rate), dtype=torch.bool)
         self._keeps_best = keeps_best
-        self._window = max(1, settings.horizon // int(settings.unroll_steps.max()))
+        self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))
         self._interval = max(1, settings.n_outer_steps // SNAPSHOTS)
         self._best_mean = torch.full(self.diverged.shape, torch.inf)

@@ -49,6 +49,7 @@ class MetaSettings(NamedTuple):
     unroll_steps: Tensor  # (S,) int64, at least 1
     n_outer_steps: int
     horizon: int  # staggered: inner steps in the life of a network
+    steps_between: int  # staggered: inner steps per outer step, at least every unroll_steps
     n_networks: int  # M; Algorithm 1 has 1
     optimizer: Optimizer
     learning_rate: float
@@ -144,9 +145,14 @@ def staggered_steps(
         chosen = (step - 1) % len(tasks)
         task = tasks[chosen]
         annealing = 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.n_outer_steps))
-        n_inner = int(settings.unroll_steps.max())
         functions, population, validation_loss, failed = outer_step(
-            task, functions, populations[chosen], n_inner, annealing, diverged, settings
+            task,
+            functions,
+            populations[chosen],
+            settings.steps_between,
+            annealing,
+            diverged,
+            settings,
         )
         validation_loss = validation_loss.masked_fill(diverged, math.nan)
         diverged = diverged | failed

@@ -102,15 +102,18 @@ def uniform_cell(x: Tensor, grid: Grid) -> Tensor:
     inverse_step = 1 / grid.step[trailing]
     offset = 1 - grid.low[trailing] * inverse_step
     position = (x.detach() * inverse_step).add_(offset)
-    # Cast first, clamp second: a NaN of one diverged network must not index out of the table.
-    cell = position.to(torch.int64).clamp_(min=0)
-    return torch.minimum(cell, grid.n_knots[trailing], out=cell)
+    n_knots = grid.n_knots[trailing]
+    # Clamped before the cast, for numbers beyond int64; and after it, since a NaN of one diverged
+    # network survives the first clamp and must not index out of the table.
+    position = torch.minimum(position.clamp_(min=0), n_knots.to(position), out=position)
+    return position.to(torch.int64).clamp_(min=0)
 
 
 def shared_uniform_cell(x: Tensor, low: float, step: float, n_knots: int) -> Tensor:
-    """Return what `uniform_cell` returns for one function, with numbers instead of tensors."""
-    position = (x.detach() * (1 / step)).add_(1 - low / step)
-    return position.to(torch.int64).clamp_(0, n_knots)
+    """Return what `uniform_cell` returns for one function, in as few passes as possible."""
+    x = x.detach()
+    position = torch.add(x.new_tensor(1 - low / step), x, alpha=1 / step)
+    return position.nan_to_num_(0.0).clamp_(0, n_knots).to(torch.int64)
 
 
 def knots_cell(x: Tensor, knots: Tensor) -> Tensor:

@@ -147,7 +147,8 @@ def _epochs(
 
     Networks with rows of their own make the same number of steps per epoch.
     """
-    n_batches = max(1, round(max(len(own) for own in rows) / batch_size))
+    counts = [len(own) for own in rows]
+    n_batches = min(max(1, round(max(counts) / batch_size)), min(counts))
     while True:
         shuffled = [own[torch.randperm(len(own), generator=generator)] for own in rows]
         yield from map(list, zip(*(own.tensor_split(n_batches) for own in shuffled), strict=True))

@@ -54,6 +54,7 @@ def make_settings(restarts=(0, 1), **changes):
         unroll_steps=torch.full((len(restarts),), 3),
         n_outer_steps=8,
         horizon=10,
+        steps_between=3,
         n_networks=1,
         optimizer=OPTIMIZERS["sgd"],
         learning_rate=0.1,
@@ -207,6 +208,7 @@ def test_networks_are_replaced_when_they_reach_the_horizon(n_networks, horizon, 
         n_networks=n_networks,
         horizon=horizon,
         unroll_steps=torch.tensor([n_inner]),
+        steps_between=n_inner,
         n_outer_steps=6,
     )
     task = make_task(restarts=(0,), split=split)
@@ -265,7 +267,7 @@ def test_steps_of_the_staggered_schedule_are_annealed_to_nothing():
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_functions_move_along_the_mean_gradient_of_their_networks(schedule):
     settings = make_settings(n_networks=3, max_norm=1e9, n_outer_steps=1, horizon=1)
-    settings = settings._replace(unroll_steps=torch.tensor([1, 1]))
+    settings = settings._replace(unroll_steps=torch.tensor([1, 1]), steps_between=1)
     task, functions = make_task(), make_functions()
     (state,) = SCHEDULES[schedule]([task], functions, settings)
     episode = 1 if schedule == "episodic" else -1

@@ -181,3 +181,13 @@ def test_roughness_is_zero_for_straight_lines_and_known_for_a_parabola():
     assert splines.roughness(line, dim=1) == 0
     assert splines.roughness(torch.arange(7.0).square(), dim=0) == 4  # second difference 2
     assert splines.roughness(torch.tensor([[1.0, 5.0]]), dim=1) == 0
+
+
+@pytest.mark.parametrize("value", [1e20, -1e20, float("inf"), -float("inf")])
+def test_numbers_beyond_any_integer_take_the_end_values(value):
+    """A cast to int64 would wrap around and return the other end."""
+    x = torch.full((2, 3), value)
+    grid = splines.stack_grids([splines.uniform_grid(-1, 1, 5), splines.uniform_grid(0, 2, 3)])
+    expected = torch.tensor([[5], [3]]) if value > 0 else torch.zeros(2, 1)
+    assert torch.equal(splines.uniform_cell(x, grid.to(x)), expected.expand(2, 3).long())
+    assert (splines.shared_uniform_cell(x, -1.0, 0.5, 5) == (5 if value > 0 else 0)).all()

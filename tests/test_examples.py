@@ -1,0 +1,74 @@
+"""Examples and benchmarks run as a reader would run them, with settings that take seconds."""
+
+import math
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib.image
+
+ROOT = Path(__file__).resolve().parents[1]
+MODELS = (
+    "logistic regression",
+    "k nearest neighbours",
+    "histogram gradient boosting",
+    "ReLU network",
+    "tanh network, prefactor searched",
+    "learned activation",
+    "learned input functions",
+    "all of these as candidates (default)",
+)
+
+
+def run(script, *arguments, folder, **variables):
+    """Run a script of the examples in a folder, warnings being errors."""
+    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT), **variables}
+    return subprocess.run(
+        [sys.executable, "-W", "error", str(ROOT / "examples" / script), *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def numbers_after(name, output):
+    """Return the numbers of the table's line that starts with a name."""
+    line = re.search(rf"^{re.escape(name)} .*$", output, re.MULTILINE)
+    assert line, f"no line for {name!r} in:\n{output}"
+    return [float(number) for number in line.group()[len(name) :].replace("±", " ").split()]
+
+
+def test_comparison_prints_a_table_and_saves_a_figure(tmp_path):
+    script = "plot_01_compare_with_trees.py"
+    arguments = ("--quick", "--output", "functions.png")
+    result = run(script, *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
+    assert result.returncode == 0, result.stderr
+    for name in MODELS:
+        accuracy, complexity, seconds = numbers_after(name, result.stdout)
+        assert 0.5 < accuracy <= 1
+        assert math.isfinite(complexity) and complexity >= 0
+        assert seconds >= 0
+    assert result.stderr.count("split 1/1: ") == len(MODELS)
+    height, width, _ = matplotlib.image.imread(tmp_path / "functions.png").shape
+    assert min(height, width) > 300
+
+
+def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):
+    result = run("benchmarks/bench_kernel.py", "--pairs", "2", folder=tmp_path)
+    assert result.returncode == 0, result.stderr
+    rows = re.findall(r"^ *\d+  (\w+) +([\d.]+) +([\d.]+)$", result.stdout, re.MULTILINE)
+    assert {name for name, _, _ in rows} == {"spline", "tanh", "relu"}
+    assert all(float(milliseconds) > 0 for _, milliseconds, _ in rows)
+    assert all(float(ratio) == 1 for name, _, ratio in rows if name == "spline")
+
+
+def test_electricity_benchmark_says_what_is_missing(tmp_path):
+    script = "benchmarks/bench_electricity.py"
+    for folder in ("", str(tmp_path)):
+        result = run(script, folder=tmp_path, SKIBIAS_DATA=folder)
+        assert result.returncode == 1
+        assert "SKIBIAS_DATA" in result.stderr and "electricity.parquet" in result.stderr
+        assert "Traceback" not in result.stderr
