@@ -73,7 +73,7 @@ def check_weights(sample_weight, X) -> np.ndarray:
     ValueError
         If a weight is negative or not finite, or all are zero.
     """
-    if sample_weight is not None and not np.any(sample_weight):
+    if sample_weight is not None and not np.any(np.asarray(sample_weight)):
         raise ValueError(
             "The 'sample_weight' parameter must hold at least one positive weight: sample weights "
             "must contain at least one non-zero number. Got zeros only instead."
