@@ -84,13 +84,13 @@ def make_models(seed):
     def network(**parameters):
         return LearnedActivationMLPClassifier(**settings, **parameters)
 
-    inner = StratifiedShuffleSplit(1, train_size=0.4, test_size=0.2, random_state=seed)
+    inner = StratifiedShuffleSplit(1, train_size=0.3, test_size=0.2, random_state=seed)
     return {
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
         "k nearest neighbours": make_pipeline(StandardScaler(), KNeighborsClassifier()),
         "histogram gradient boosting": HistGradientBoostingClassifier(random_state=seed),
         RELU: network(activation="relu"),
-        TANH: GridSearchCV(network(activation="tanh"), {"prefactor": [1, 2, 4, 8]}, cv=inner),
+        TANH: GridSearchCV(network(activation="tanh"), {"prefactor": [1, 2, 4]}, cv=inner),
         ACTIVATION: network(activation="learned", input_activations=None),
         INPUTS: network(activation="relu", input_activations="learned"),
         DEFAULT: network(),

@@ -401,7 +401,7 @@ def test_a_failing_fit_leaves_a_fitted_estimator_as_it_was(iris):
     np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
-def test_ctrl_c_is_raised_and_leaves_the_estimator_unfitted(iris):
+def test_ctrl_c_is_raised_and_leaves_the_estimator_unfitted(iris, ctrl_c_interrupts):
     from skorch.callbacks import Callback
 
     class Interrupt(Callback):

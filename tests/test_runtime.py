@@ -55,10 +55,10 @@ def test_seeds_follow_the_random_state():
     assert draw_seed(None) != draw_seed(None)
 
 
-def test_ctrl_c_while_learning_is_raised_soon_and_nothing_goes_on():
+def test_ctrl_c_while_learning_is_raised_soon_and_nothing_goes_on(ctrl_c_interrupts):
     X = np.random.default_rng(0).normal(size=(3000, 8))
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
-    learner = ActivationLearner(n_outer_steps=100_000)
+    learner = ActivationLearner(n_outer_steps=5_000)
     model = LearnedActivationMLPClassifier(learner=learner, random_state=0)
     timer = threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
