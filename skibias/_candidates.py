@@ -57,6 +57,7 @@ class TrainingPlan(NamedTuple):
     """How the networks of a contest are trained."""
 
     hidden_layer_sizes: tuple[int, ...]
+    spectral_normalization: bool
     optimizer: str
     learning_rate: float
     batch_size: int
@@ -91,6 +92,7 @@ def learner_plan(learner, n_rows: int) -> TrainingPlan:
     """Return the plan to train networks as they are while a learner learns."""
     return TrainingPlan(
         hidden_layer_sizes=tuple(learner.hidden_layer_sizes),
+        spectral_normalization=learner.spectral_normalization,
         optimizer=learner.optimizer,
         learning_rate=learner.learning_rate,
         batch_size=learner.batch_size or n_rows,
@@ -228,8 +230,12 @@ def _compare_stack(candidates: list[Candidate], contest: Contest) -> Comparison:
     """Compare candidates that can be trained as one stack."""
     n_folds = len(contest.folds)
     X = contest.columns[candidates[0].inputs]
+    plan = contest.plan
     architecture = Architecture(
-        X.shape[1], contest.plan.hidden_layer_sizes, contest.encoding.n_outputs
+        X.shape[1],
+        plan.hidden_layer_sizes,
+        contest.encoding.n_outputs,
+        plan.spectral_normalization,
     )
     model, functions = _stack_model(candidates, n_folds, architecture, contest.device)
     targets = contest.encoding.encode(contest.rows.y)

@@ -62,7 +62,8 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         One learned activation for all hidden layers, or one for each.
     learner : ActivationLearner or None, default=None
         How functions are learned; None is ``ActivationLearner()`` on networks at most 64 wide.
-        The estimator's ``random_state``, ``device``, ``sharing`` and ``verbose`` overrule it. Its
+        The estimator's ``random_state``, ``device``, ``sharing`` and ``verbose`` overrule it; its
+        ``spectral_normalization`` holds for the final network as well. Its
         ``n_knots``, ``init``, ``outer_learning_rate``, ``outer_step`` and ``n_restarts`` are
         those of activations; for input functions, pass an `IAFTransformer` to set them.
     scaling : {"quantile", "minmax", "standard"} or None, default="quantile"
@@ -275,33 +276,28 @@ class _LearnedActivationMLP(BaseEstimator):
 
     def _train(self, problem: Problem, choice) -> None:
         """Train the chosen network through skorch and keep its weights."""
-        from skibias._skorch import FinalSettings, train_networks
+        from skibias._skorch import train_networks
 
         columns = self._columns(problem.rows.X)
         targets = problem.encoding.encode(problem.rows.y)
         rows = engine_rows(columns, targets, problem.rows.weights, problem.device)
         train = problem.train if self.early_stopping else np.arange(len(columns))
-        model = self._model(columns.shape[1], problem.encoding.n_outputs)
+        self._architecture_ = Architecture(
+            columns.shape[1],
+            tuple(self.hidden_layer_sizes),
+            problem.encoding.n_outputs,
+            network_learner(self).spectral_normalization,
+        )
+        model = self._model()
         streams = [stream(problem.seed, "network", number) for number in range(self.n_estimators)]
         weights = torch.stack([draw_weights(model.architecture, own) for own in streams])
-        settings = FinalSettings(
-            loss=problem.encoding.loss,
-            optimizer=self.optimizer,
-            learning_rate=self.learning_rate / choice.candidate.prefactor,
-            batch_size=resolve_batch_size(self.batch_size, len(train)),
-            max_epochs=self.max_iter,
-            n_iter_no_change=self.n_iter_no_change,
-            callbacks=self.callbacks,
-            verbose=self.verbose,
-            device=problem.device,
-        )
         final = train_networks(
             model,
             weights,
             take_rows(rows, train),
             take_rows(rows, problem.held_out) if self.early_stopping else None,
             stream(problem.seed, "final batches"),
-            settings,
+            self._final_settings(problem, choice, len(train)),
         )
         if final.diverged:
             raise ValueError(all_diverged_message(type(self).__name__))
@@ -313,25 +309,35 @@ class _LearnedActivationMLP(BaseEstimator):
             held_out = problem.rows.take(problem.held_out)
             self.best_validation_score_ = self._validation_score(held_out)
 
+    def _final_settings(self, problem: Problem, choice, n_rows):
+        from skibias._skorch import FinalSettings
+
+        return FinalSettings(
+            loss=problem.encoding.loss,
+            optimizer=self.optimizer,
+            learning_rate=self.learning_rate / choice.candidate.prefactor,
+            batch_size=resolve_batch_size(self.batch_size, n_rows),
+            max_epochs=self.max_iter,
+            n_iter_no_change=self.n_iter_no_change,
+            callbacks=self.callbacks,
+            verbose=self.verbose,
+            device=problem.device,
+        )
+
     def _columns(self, X):
         """Return what reaches the network: columns through their functions, or scaled."""
         if self.input_activations_ is not None:
             return spline_columns(X, self.input_activations_)
         return self._scaler_.transform(X)
 
-    def _model(self, n_inputs, n_outputs) -> Model:
-        learner = network_learner(self)
-        architecture = Architecture(
-            n_inputs, tuple(self.hidden_layer_sizes), n_outputs, learner.spectral_normalization
-        )
+    def _model(self) -> Model:
         functions = self.activation_ if isinstance(self.activation_, list) else [self.activation_]
-        return Model(architecture, network_activation(functions))
+        return Model(self._architecture_, network_activation(functions))
 
     def _network(self, X):
         """Return model, weights (E, P) and inputs, in float64: rows predict alike in any batch."""
         columns = torch.as_tensor(self._columns(X), dtype=torch.float64)
-        model = self._model(columns.shape[1], self._encoding_.n_outputs)
-        return model, torch.as_tensor(self.weights_, dtype=torch.float64), columns
+        return self._model(), torch.as_tensor(self.weights_, dtype=torch.float64), columns
 
     def _outputs(self, X) -> np.ndarray:
         """Return the networks' mean outputs (n, o) for checked X."""
@@ -363,7 +369,7 @@ class _LearnedActivationMLP(BaseEstimator):
             If there is no such layer.
         """
         X = self._checked(X)
-        n_layers = len(self.hidden_layer_sizes)
+        n_layers = len(self._architecture_.hidden_layer_sizes)
         if not isinstance(layer, Integral) or not -n_layers <= layer < n_layers:
             raise ValueError(
                 f"The 'layer' parameter of hidden_representation must be an integer in "

@@ -280,6 +280,7 @@ def _contest(estimator, problem, columns, folds) -> Contest:
     steps_per_epoch = max(1, round(n_train / batch_size))
     plan = TrainingPlan(
         hidden_layer_sizes=tuple(estimator.hidden_layer_sizes),
+        spectral_normalization=network_learner(estimator).spectral_normalization,
         optimizer=estimator.optimizer,
         learning_rate=estimator.learning_rate,
         batch_size=batch_size,

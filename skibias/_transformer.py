@@ -195,10 +195,10 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "n_features_in_")
         names = _check_feature_names_in(self, input_features)
-        if self.n_channels == 1:
+        n_channels = self.activations_[0].n_channels
+        if n_channels is None:
             return names
-        channels = range(self.n_channels)
-        return np.array([f"{name}_{k}" for name in names for k in channels], dtype=object)
+        return np.array([f"{name}_{k}" for name in names for k in range(n_channels)], dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -129,6 +129,24 @@ def test_sharing_per_layer_gives_one_function_per_hidden_layer(iris):
         clone(model).set_params(hidden_layer_sizes=(12,)).fit(*iris)
 
 
+def test_spectral_normalization_holds_for_candidates_and_the_final_network(iris):
+    plain, bounded = (
+        quick_classifier(learner=clone(QUICK).set_params(spectral_normalization=flag)).fit(*iris)
+        for flag in (False, True)
+    )
+    relu = [model.candidates_["screening_score"][0] for model in (plain, bounded)]
+    assert relu[0] != relu[1]
+    assert bounded._architecture_.spectral_normalization
+    assert not np.allclose(plain.predict_proba(iris[0]), bounded.predict_proba(iris[0]))
+
+
+def test_parameters_set_after_fit_do_not_change_predictions(fitted, iris):
+    changed = pickle.loads(pickle.dumps(fitted)).set_params(
+        hidden_layer_sizes=(3, 3), activation="sin", scaling=None, learner=None
+    )
+    np.testing.assert_array_equal(changed.predict_proba(iris[0]), fitted.predict_proba(iris[0]))
+
+
 def test_no_hidden_layer_is_a_linear_model(iris):
     X, y = iris
     model = LearnedActivationMLPClassifier(
