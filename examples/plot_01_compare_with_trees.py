@@ -67,7 +67,8 @@ print(f"{len(X)} rows, {X.shape[1]} columns, {y.mean():.1%} {magic.target_names[
 # All of them have their default settings, but for what the name says. A network's columns are
 # scaled by ranks inside the estimator. The prefactor :math:`\alpha` of :math:`\tanh(\alpha z)`
 # is chosen by a grid search over a smaller inner split; a larger one makes rougher functions. The
-# default takes a plain ReLU network unless another candidate does clearly better.
+# learned activation is learned once, from ReLU. The default takes a plain ReLU network unless another
+# candidate does clearly better.
 
 RELU, TANH = "ReLU network", "tanh network, prefactor searched"
 ACTIVATION, INPUTS = "learned activation", "learned input functions"
@@ -82,16 +83,17 @@ def make_models(seed):
         settings["max_iter"] = 5
 
     def network(**parameters):
-        return LearnedActivationMLPClassifier(**settings, **parameters)
+        return LearnedActivationMLPClassifier(**settings | parameters)
 
-    inner = StratifiedShuffleSplit(1, train_size=0.3, test_size=0.2, random_state=seed)
+    one_restart = settings.get("learner", ActivationLearner(n_restarts=1))
+    inner = StratifiedShuffleSplit(1, train_size=0.2, test_size=0.2, random_state=seed)
     return {
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
         "k nearest neighbours": make_pipeline(StandardScaler(), KNeighborsClassifier()),
         "histogram gradient boosting": HistGradientBoostingClassifier(random_state=seed),
         RELU: network(activation="relu"),
         TANH: GridSearchCV(network(activation="tanh"), {"prefactor": [1, 2, 4]}, cv=inner),
-        ACTIVATION: network(activation="learned", input_activations=None),
+        ACTIVATION: network(activation="learned", learner=one_restart),
         INPUTS: network(activation="relu", input_activations="learned"),
         DEFAULT: network(),
     }
