@@ -36,8 +36,8 @@ from skibias.engine.training import (
 
 PREFACTORS = (1.0, 2.0, 4.0, 8.0)
 SCREENING_WIDTH = 64  # learned functions carry over to wider networks (P 3.3)
-# Narrow networks learn more slowly: at three times the rate, 1000 steps of width 64 rank
-# candidates as training networks of width 256 to the end does.
+# At the rate of wide networks, narrow ones are far from trained after so few steps, and the
+# ranking would favour candidates that merely learn quickly.
 NARROW_RATE = 3.0
 SCREENING_STEPS = 1000
 SCREENING_PATIENCE = 4  # evaluations without any improvement that end the training of a stack
