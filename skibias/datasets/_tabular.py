@@ -1,0 +1,549 @@
+"""The benchmark of Grinsztajn et al. (2022) on numerical features: two suites of tables."""
+
+import json
+import os
+import re
+import sys
+import warnings
+from numbers import Integral, Real
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.utils import Bunch
+from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+
+from skibias.datasets._openml import read_openml
+
+_FOLDER_VARIABLE = "SKIBIAS_DATA"
+_SUITES = {"classification": 337, "regression": 336}  # ids on OpenML
+
+# The constants of the benchmark's rule.
+_MIN_DISTINCT_VALUES = 10
+_MAX_MISSING = 0.7
+_ID_ENDINGS = tuple(f"{mark}{word}" for mark in "_-." for word in ("id", "index"))
+_BALANCING_SEED = 0
+
+
+class _Set(NamedTuple):
+    """What is known of a data set."""
+
+    data_id: int  # of the benchmark's version on OpenML
+    n_features: int | None = None  # None: not known, and not checked
+    categorical: tuple = ()  # number columns that the rule takes for categories, by their meaning
+    one_against_rest: str | None = None  # the class that the benchmark sets against all others
+
+
+_SETS = {
+    "classification": {
+        "credit": _Set(44089, 10),
+        "electricity": _Set(44120, 7),
+        "covertype": _Set(44121, 10, one_against_rest="2"),
+        "pol": _Set(44122, 26),
+        "house_16H": _Set(44123, 16),
+        "MagicTelescope": _Set(44125, 10),
+        "bank-marketing": _Set(44126, 7),
+        "MiniBooNE": _Set(44128, 50),
+        "Higgs": _Set(44129, 24),
+        "eye_movements": _Set(44130, 20),
+        "Diabetes130US": _Set(45022, 7, categorical=("patient_nbr",)),
+        "jannis": _Set(45021, 54),
+        "default-of-credit-card-clients": _Set(45020, 20),
+        "Bioresponse": _Set(45019, 419),
+        "california": _Set(45028, 8),
+        "heloc": _Set(45026, 22),
+    },
+    "regression": {
+        "cpu_act": _Set(44132, 21),
+        "pol": _Set(44133, 26),
+        "elevators": _Set(44134, 16),
+        "wine_quality": _Set(44136, 11),
+        "Ailerons": _Set(44137, 33),
+        "houses": _Set(44138, 8),
+        "house_16H": _Set(44139, 16),
+        "diamonds": _Set(44140, 6),
+        "Brazilian_houses": _Set(44141, 8),
+        "Bike_Sharing_Demand": _Set(44142, 6),
+        "nyc-taxi-green-dec-2016": _Set(44143),
+        "house_sales": _Set(44144),
+        "sulfur": _Set(44145, 6),
+        "medical_charges": _Set(44146),
+        "MiamiHousing2016": _Set(44147),
+        "superconduct": _Set(44148, 79),
+        "yprop_4_1": _Set(45032, 42),
+        "abalone": _Set(45033, 7),
+        "delays_zurich_transport": _Set(45034),
+    },
+}
+
+
+class _Table(NamedTuple):
+    """A data set as it was read: features (n, d), target (n,) and where they are from."""
+
+    data: object
+    target: object
+    target_names: list | None  # of the classes 0 and 1
+    description: str
+    details: dict
+
+
+@validate_params({"task": [StrOptions(set(_SETS))]}, prefer_skip_nested_validation=True)
+def list_tabular(task):
+    """List the names of a suite of the tabular benchmark, for :func:`fetch_tabular`.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+        Which suite.
+
+    Returns
+    -------
+    names : list of str
+        16 names for classification, 19 for regression. "pol" and "house_16H" are in both suites.
+
+    Raises
+    ------
+    ValueError
+        If ``task`` is neither.
+
+    Examples
+    --------
+    >>> from skibias.datasets import list_tabular
+    >>> list_tabular("classification")[:3]
+    ['credit', 'electricity', 'covertype']
+    >>> len(list_tabular("regression"))
+    19
+    """
+    return list(_SETS[task])
+
+
+@validate_params(
+    {
+        "name": [str],
+        "task": [StrOptions(set(_SETS)), None],
+        "return_X_y": ["boolean"],
+        "data_home": [str, os.PathLike, None],
+        "n_retries": [Interval(Integral, 0, None, closed="left")],
+        "delay": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+    },
+    prefer_skip_nested_validation=True,
+)
+def fetch_tabular(
+    name, *, task=None, return_X_y=False, data_home=None, n_retries=3, delay=1.0, verbose=0
+):
+    """Load a data set of the tabular benchmark of Grinsztajn et al. by its name.
+
+    The benchmark has 16 sets for classification and 19 for regression, all with numerical
+    features and no missing values; :func:`list_tabular` gives their names. In classification
+    there are two classes of equal size, sorted by class: shuffle before any sequential split.
+
+    A set is read from a local folder if the environment variable ``SKIBIAS_DATA`` names one that
+    holds it, and otherwise from OpenML, through openml-python and its cache on disk.
+
+    Parameters
+    ----------
+    name : str
+        The name of the data set.
+
+    task : {"classification", "regression"} or None, default=None
+        The suite. None takes the one that has the name; "pol" and "house_16H" are in both, and
+        need to be told apart.
+
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+
+    data_home : str, path or None, default=None
+        The root folder of openml's cache. None takes the one that openml is configured with.
+
+    n_retries : int, default=3
+        How often a failed download is tried again.
+
+    delay : float, default=1.0
+        Seconds before it is.
+
+    verbose : int, default=0
+        1 reports on stderr where the data are read from.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        A dictionary whose entries are also attributes:
+
+        data : DataFrame of shape (n, d)
+            The features, float64.
+        target : Series of shape (n,)
+            In classification the class, 0 or 1 as int64; in regression the value as float64,
+            as it is in the benchmark, which has taken the logarithm of some.
+        frame : DataFrame of shape (n, d + 1)
+            Features and target together, the target last under the name "target".
+        feature_names : list of d str
+            The names of the features.
+        target_names : ndarray of shape (2,) or None
+            The labels of the classes 0 and 1; None in regression.
+        DESCR : str
+            The description of the data.
+        data_id : int
+            The id of the benchmark's version on OpenML.
+        url : str
+            The address of the benchmark's version on OpenML.
+        details : dict
+            Where the data are from. ``version`` is "benchmark", or for a local copy also "raw"
+            or "subset", see Notes; beside it are ``file`` and ``metadata`` of a local copy, or
+            ``name``, ``version_on_openml`` and ``licence`` on OpenML.
+
+    (data, target) : tuple if ``return_X_y`` is True
+        The features and the target alone.
+
+    Raises
+    ------
+    ValueError
+        If the name is not in the suite, or in both and ``task`` is None, or another parameter
+        or ``SKIBIAS_DATA`` is out of its range.
+    ImportError
+        If pandas and pyarrow, or for OpenML openml, are not installed.
+    ConnectionError
+        If there is no copy, neither local nor in openml's cache, and the download fails.
+    OSError
+        If the files in openml's cache cannot be read.
+
+    Warns
+    -----
+    UserWarning
+        If a local copy cannot be used, which is then passed over, or if a file in openml's cache
+        is damaged, which is then removed and fetched again. Either is named.
+
+    Notes
+    -----
+    The sets are those of the suites 337 (classification) and 336 (regression) on OpenML [1]_, [2]_.
+
+    *Classes from OpenML.* The labels in sorted order are the classes 0 and 1.
+
+    *Local copies.* The folder in ``SKIBIAS_DATA`` may hold, in the order of preference:
+
+    - ``<name>.parquet`` for classification or ``reg-<name>.parquet`` for regression: the version
+      of the benchmark, with the target in the last column, ``target``, as the classes 0 and 1 or
+      the value;
+    - ``<name>-raw.parquet``, for classification: the original data, from which the version of
+      the benchmark is made;
+    - ``<name>-<number>k.parquet``, for classification: a random subset of the original rows,
+      which the same is made from. The result is *not* the version of the benchmark: it has
+      fewer rows.
+
+    The key ``skibias`` of a file's metadata may hold a JSON object. Of its entries
+    ``target_mapping`` gives the labels of the classes as ``{label: number in the file}``.
+
+    *From original data to the benchmark's version.* Columns are categorical if they are not
+    numbers, have two values, have a name that ends in ``id`` or ``index`` after one of ``_-.``,
+    or are numbers in place of names (``patient_nbr`` of Diabetes130US). Categorical columns are
+    dropped, then number columns with fewer than 10 values, then those with more than 70 %
+    missing, then rows with a missing value. Of the classes the two largest are kept: the
+    larger becomes class 0, undersampled to the size of the smaller, which becomes class 1. In
+    covertype, class 2 is set against all others first.
+
+    References
+    ----------
+    .. [1] Grinsztajn, L., Oyallon, E. and Varoquaux, G. (2022). Why do tree-based models still
+       outperform deep learning on typical tabular data? NeurIPS, Datasets and Benchmarks.
+    .. [2] https://www.openml.org/search?type=study&study_type=task&id=337 and ``id=336``
+
+    Examples
+    --------
+    >>> from skibias.datasets import fetch_tabular
+    >>> X, y = fetch_tabular("electricity", return_X_y=True)  # doctest: +SKIP
+    >>> X.shape  # doctest: +SKIP
+    (38474, 7)
+    """
+    task = _find_task(name, task)
+    known = _SETS[task][name]
+    folder = _local_folder()
+    table = None
+    if folder is not None:
+        table = _read_local(folder, name, task, known, verbose)
+    if table is None:
+        download = {"data_home": data_home, "n_retries": n_retries, "delay": delay}
+        table = _read_openml(name, task, known, folder, verbose=verbose, **download)
+    if return_X_y:
+        return table.data, table.target
+    return _to_bunch(name, task, known, table)
+
+
+# The rule, from original data to the benchmark's version: pure functions on pandas objects.
+
+
+def is_id_like(column):
+    """Tell from its name whether a column holds an id or an index."""
+    return str(column).lower().endswith(_ID_ENDINGS)
+
+
+def categorical_columns(data, by_meaning=()):
+    """List the columns that hold categories: not numbers, binary, id-like or named."""
+    numbers = set(data.select_dtypes("number").columns)
+    n_distinct = data.nunique()
+    return [
+        column
+        for column in data.columns
+        if column not in numbers
+        or n_distinct[column] == 2
+        or is_id_like(column)
+        or column in by_meaning
+    ]
+
+
+def columns_with_few_values(data):
+    """List the columns with too few distinct values to be numbers; missing ones do not count."""
+    n_distinct = data.nunique()
+    return [column for column in data.columns if n_distinct[column] < _MIN_DISTINCT_VALUES]
+
+
+def drop_missing(data):
+    """Drop the columns that are mostly missing, then the rows with a missing value."""
+    mostly_missing = data.columns[data.isna().mean() > _MAX_MISSING]
+    return data.drop(columns=mostly_missing).dropna()
+
+
+def against_rest(labels, label):
+    """Set one class against all others, which become the class "rest"."""
+    if not (labels == label).any():
+        raise ValueError(f"no row has the class {label!r}")
+    return labels.where(labels == label, "rest")
+
+
+def balance_classes(labels):
+    """Choose rows of the two largest classes, equally many of either.
+
+    Returns the positions of the rows, those of the larger class first, and the labels of the
+    larger and the smaller class.
+    """
+    labels = np.asarray(labels, dtype=object)
+    names, counts = np.unique(labels, return_counts=True)
+    if len(names) < 2:
+        raise ValueError(f"two classes are needed, and there are only {names.tolist()}")
+    smaller, larger = names[np.argsort(counts, kind="stable")[-2:]]
+    rows_of_larger, rows_of_smaller = (np.flatnonzero(labels == name) for name in (larger, smaller))
+    generator = np.random.RandomState(_BALANCING_SEED)
+    chosen = generator.choice(rows_of_larger, len(rows_of_smaller), replace=False)
+    return np.concatenate([chosen, rows_of_smaller]), [larger, smaller]
+
+
+def to_benchmark_version(data, labels, *, categorical=(), one_against_rest=None):
+    """Make the benchmark's version for classification of original data.
+
+    Parameters
+    ----------
+    data : DataFrame of shape (n, d)
+        The original columns.
+    labels : Series of shape (n,)
+        The label of each row.
+    categorical : tuple of str, default=()
+        Number columns to be taken for categories by their meaning.
+    one_against_rest : str or None, default=None
+        The label of a class to be set against all others.
+
+    Returns
+    -------
+    data : DataFrame of shape (2 m, e)
+        The number columns that are left.
+    classes : ndarray of shape (2 m,)
+        0 in the first half, the larger class, and 1 in the second.
+    target_names : list of 2 str
+        The labels of the classes 0 and 1.
+    """
+    data, labels = data.reset_index(drop=True), labels.reset_index(drop=True)
+    data = data.drop(columns=categorical_columns(data, categorical))
+    data = drop_missing(data.drop(columns=columns_with_few_values(data)))
+    labels = labels.loc[data.index]
+    if one_against_rest is not None:
+        labels = against_rest(labels, one_against_rest)
+    rows, target_names = balance_classes(labels)
+    classes = np.repeat([0, 1], len(rows) // 2)
+    return data.iloc[rows].reset_index(drop=True), classes, target_names
+
+
+# Where a set is read from.
+
+
+def _find_task(name, task):
+    searched = [task] if task else list(_SETS)
+    tasks = [suite for suite in searched if name in _SETS[suite]]
+    if not tasks:
+        names = "; ".join(f"{suite}: {', '.join(_SETS[suite])}" for suite in searched)
+        raise ValueError(
+            f"The 'name' parameter of fetch_tabular must be one of the names in {names}. "
+            f"Got {name!r} instead."
+        )
+    if len(tasks) > 1:
+        raise ValueError(
+            "The 'task' parameter of fetch_tabular must be 'classification' or 'regression' for "
+            f"the name {name!r}, which is in both suites. Got None instead."
+        )
+    return tasks[0]
+
+
+def _local_folder():
+    """Return the folder in the environment variable, or None if it is not set."""
+    value = os.environ.get(_FOLDER_VARIABLE)
+    if not value:
+        return None
+    folder = Path(value).expanduser()
+    if not folder.is_dir():
+        raise ValueError(
+            f"The environment variable {_FOLDER_VARIABLE} must name a folder. "
+            f"Got {value!r} instead."
+        )
+    return folder
+
+
+def _read_local(folder, name, task, known, verbose):
+    """Read the best local copy that can be used; None if there is none."""
+    for path, version in find_local_copies(folder, name, task):
+        try:
+            table = _read_copy(path, version, task, known)
+        except (ValueError, OSError) as error:
+            warnings.warn(
+                f"The local copy {path} of {name!r} cannot be used: {error}. It is passed over.",
+                stacklevel=4,  # the caller of fetch_tabular
+            )
+            continue
+        if verbose:
+            print(f"reading {name!r} from {path}", file=sys.stderr)
+        return table
+    return None
+
+
+def find_local_copies(folder, name, task):
+    """List the copies of a set in a folder as pairs (path, version), the best first."""
+    if task == "regression":
+        candidates = [(folder / f"reg-{name}.parquet", "benchmark")]
+    else:
+        subsets = [
+            (int(match[1]), path)
+            for path in folder.iterdir()
+            if (match := re.fullmatch(rf"{re.escape(name)}-(\d+)k\.parquet", path.name))
+        ]
+        candidates = [
+            (folder / f"{name}.parquet", "benchmark"),
+            (folder / f"{name}-raw.parquet", "raw"),
+            *((path, "subset") for _, path in sorted(subsets, reverse=True)),
+        ]
+    return [(path, version) for path, version in candidates if path.is_file()]
+
+
+def _read_copy(path, version, task, known):
+    """Read a local copy; a ValueError or OSError says why it cannot be used."""
+    frame, metadata = _read_parquet(path)
+    if frame.columns[-1:].tolist() != ["target"]:
+        raise ValueError("its last column is not 'target'")
+    data, target = frame.iloc[:, :-1], frame["target"]
+    if target.isna().any():
+        raise ValueError("its target has missing values")
+    mapping = metadata.get("target_mapping", {})
+    label_of = {number: str(label) for label, number in mapping.items()}
+    target_names = None
+    if version != "benchmark":
+        labels = target.map(lambda number: label_of.get(number, str(number)))
+        data, target, target_names = to_benchmark_version(
+            data, labels, categorical=known.categorical, one_against_rest=known.one_against_rest
+        )
+    elif task == "classification":
+        if sorted(target.unique()) != [0, 1]:
+            raise ValueError("its classes are not 0 and 1")
+        target_names = [label_of.get(number, str(number)) for number in (0, 1)]
+    if known.n_features not in (None, data.shape[1]):
+        raise ValueError(f"it gives {data.shape[1]} features, not {known.n_features}")
+    details = {"version": version, "file": str(path), "metadata": metadata}
+    return _make_table(data, target, target_names, "", details)
+
+
+def _read_parquet(path):
+    """Read a file of a table and what its metadata hold under the key of this package."""
+    try:
+        import pandas as pd  # noqa: F401 (to_pandas needs it, and says so less clearly)
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError(
+            'fetch_tabular needs pandas and pyarrow: pip install "skibias[datasets]".'
+        ) from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
+        frame = table.to_pandas()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(f"it cannot be read ({error})") from error
+    metadata = json.loads((table.schema.metadata or {}).get(b"skibias", b"{}"))
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("target_mapping", {}), dict):
+        raise ValueError("its metadata 'skibias' are not as they should be")
+    return frame, metadata
+
+
+def _read_openml(name, task, known, folder, **options):
+    """Read a set from OpenML; an error says how to go without."""
+    try:
+        data, target, description, details = read_openml(name, known.data_id, **options)
+    except ConnectionError as error:
+        raise ConnectionError(f"{error} {_local_copy_hint(folder, name, task)}") from error
+    target_names = None
+    try:
+        if task == "classification":
+            target, target_names = _encode_classes(target)
+        return _make_table(data, target, target_names, description, details)
+    except ValueError as error:
+        raise OSError(
+            f"{name!r} as read from OpenML (id {known.data_id}) cannot be used: {error}."
+        ) from error
+
+
+def _local_copy_hint(folder, name, task):
+    file = f"{'reg-' if task == 'regression' else ''}{name}.parquet"
+    where = f"is {str(folder)!r}, which holds no copy that can be used" if folder else "is not set"
+    return (
+        f"The environment variable {_FOLDER_VARIABLE} {where}. To go without the network, set "
+        f"it to a folder that holds {file}."
+    )
+
+
+def _encode_classes(target):
+    """Encode labels, in sorted order, as 0 and 1."""
+    import pandas as pd
+
+    # As an array of objects, for a categorical type would bring an order of its own.
+    codes, labels = pd.factorize(np.asarray(target, dtype=object), sort=True)
+    if len(labels) != 2 or (codes < 0).any():
+        raise ValueError(f"it has the classes {labels.tolist()} or no class, not two classes")
+    return codes, [str(label) for label in labels]
+
+
+def _make_table(data, target, target_names, description, details):
+    """Bring features and target to their types, which must leave no value missing."""
+    import pandas as pd
+
+    if data.isna().any(axis=None):
+        raise ValueError("it has missing values")
+    data = data.astype(np.float64).reset_index(drop=True)
+    number = np.float64 if target_names is None else np.int64
+    target = pd.Series(np.asarray(target), name="target").astype(number)
+    return _Table(data, target, target_names, description, details)
+
+
+def _to_bunch(name, task, known, table):
+    import pandas as pd
+
+    n, d = table.data.shape
+    url = f"https://www.openml.org/d/{known.data_id}"
+    summary = (
+        f"{name}: {task} on {d} numerical features, {n} rows.\n"
+        f"The benchmark's version is {url} (suite {_SUITES[task]}); this table was read from "
+        f"{table.details.get('file', 'OpenML')} (version: {table.details['version']})."
+    )
+    return Bunch(
+        data=table.data,
+        target=table.target,
+        frame=pd.concat([table.data, table.target], axis=1),
+        feature_names=table.data.columns.tolist(),
+        target_names=None if table.target_names is None else np.array(table.target_names),
+        DESCR="\n\n".join(filter(None, [summary, table.description])),
+        data_id=known.data_id,
+        url=url,
+        details=table.details,
+    )
