@@ -17,20 +17,18 @@ import torch
 
 from skibias._fixed_activation import FixedActivation, LayerActivations
 from skibias._learning import engine_rows
-from skibias._preprocessing import WeightedRows
+from skibias._preprocessing import NetworkColumns, WeightedRows
 from skibias._runtime import raise_if_cancelled, side_by_side
 from skibias._targets import TargetEncoding
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import stream
-from skibias.engine.losses import LOSSES, ROW_LOSSES
+from skibias.engine.losses import LOSSES, STOPPING_LOSSES
 from skibias.engine.networks import Architecture, Functions, Model, draw_weights
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.training import (
     StackRows,
     TrainingSettings,
-    gather_shared,
-    predict,
     training_steps,
 )
 
@@ -63,6 +61,8 @@ class TrainingPlan(NamedTuple):
     batch_size: int
     n_steps: int
     patience: int  # evaluations without any improvement that end the training of a stack
+    counts_errors: bool = False  # classifiers are judged by their errors, not by their loss
+    n_networks: int = 1  # per candidate, judged together
 
     def screening(self) -> TrainingPlan:
         """The same plan for narrow networks and a short time."""
@@ -73,6 +73,8 @@ class TrainingPlan(NamedTuple):
             learning_rate=self.learning_rate * (NARROW_RATE if is_narrower else 1.0),
             n_steps=min(self.n_steps, SCREENING_STEPS),
             patience=min(self.patience, SCREENING_PATIENCE),
+            counts_errors=False,  # the loss tells more after a short training
+            n_networks=1,
         )
 
 
@@ -81,7 +83,7 @@ class Contest(NamedTuple):
 
     rows: WeightedRows
     encoding: TargetEncoding
-    columns: Mapping[int | None, np.ndarray]  # inputs -> (n, d') first layer's inputs
+    columns: Mapping[int | None, NetworkColumns]  # by the candidates' inputs
     folds: Sequence[tuple[np.ndarray, np.ndarray]]  # (training rows, validation rows)
     plan: TrainingPlan
     seed: int
@@ -110,38 +112,41 @@ def fixed_candidates(prefactors: Sequence[float]) -> list[Candidate]:
     ]
 
 
-class Comparison(NamedTuple):
-    """How candidates did on held-out rows, each at its best evaluation."""
-
-    losses: np.ndarray  # (n_candidates,), mean over folds; inf for one that diverged
-    row_losses: np.ndarray  # (n_candidates, n), the folds' rows one after the other
-
-    def beats(self, challenger: int, champion: int, weights: np.ndarray) -> bool:
-        """Whether the paired mean difference, weighted (n,), exceeds one standard error."""
-        advantage = self.row_losses[champion] - self.row_losses[challenger]
-        if not np.isfinite(advantage).all():
-            return bool(self.losses[challenger] < self.losses[champion])
-        mean = np.average(advantage, weights=weights)
-        error = np.sqrt(np.sum((weights * (advantage - mean)) ** 2)) / weights.sum()
-        return bool(mean > error)
+def network_architecture(
+    columns: NetworkColumns, hidden_layer_sizes, n_outputs, spectral_normalization
+) -> Architecture:
+    """Return the sizes of a network that reads these columns."""
+    return Architecture(
+        columns.n_inputs,
+        tuple(hidden_layer_sizes),
+        n_outputs,
+        spectral_normalization,
+        None if columns.tables is None else columns.tables.shape,
+    )
 
 
-def compare(candidates: Sequence[Candidate], contest: Contest, n_threads: int = 1) -> Comparison:
-    """Train every candidate from scratch and return its held-out losses.
+def input_tables(columns: NetworkColumns, device) -> torch.Tensor | None:
+    """Return the heights (d, K, c) from which trained input functions start."""
+    if columns.tables is None:
+        return None
+    return torch.as_tensor(columns.tables, dtype=torch.float32, device=device)
+
+
+def compare(candidates: Sequence[Candidate], contest: Contest, n_threads: int = 1) -> np.ndarray:
+    """Train every candidate from scratch; return the best held-out losses, means over the folds.
 
     All start from the same weights and see the same batches, so that differences come from the
-    candidates.
+    candidates. The loss of one that diverged is inf.
     """
-    n_rows = sum(len(validation) for _, validation in contest.folds)
-    result = Comparison(np.empty(len(candidates)), np.empty((len(candidates), n_rows)))
+    losses = np.empty(len(candidates))
     groups: dict[tuple, list[int]] = {}
     for number, candidate in enumerate(candidates):
         groups.setdefault(_stack_key(candidate), []).append(number)
     stacks = [[candidates[number] for number in numbers] for numbers in groups.values()]
     calls = [partial(_compare_stack, stack, contest) for stack in stacks]
     for numbers, part in zip(groups.values(), side_by_side(calls, n_threads), strict=True):
-        result.losses[numbers], result.row_losses[numbers] = part
-    return result
+        losses[numbers] = part
+    return losses
 
 
 class Verdict(NamedTuple):
@@ -226,85 +231,71 @@ def _stack_key(candidate: Candidate) -> tuple:
     return (candidate.inputs, first.name if isinstance(first, FixedActivation) else "spline")
 
 
-def _compare_stack(candidates: list[Candidate], contest: Contest) -> Comparison:
+def _compare_stack(candidates: list[Candidate], contest: Contest) -> np.ndarray:
     """Compare candidates that can be trained as one stack."""
     n_folds = len(contest.folds)
-    X = contest.columns[candidates[0].inputs]
+    assert n_folds == 1 or contest.plan.n_networks == 1
+    n_copies = n_folds * contest.plan.n_networks
+    columns = contest.columns[candidates[0].inputs]
     plan = contest.plan
-    architecture = Architecture(
-        X.shape[1],
+    architecture = network_architecture(
+        columns,
         plan.hidden_layer_sizes,
         contest.encoding.n_outputs,
         plan.spectral_normalization,
     )
-    model, functions = _stack_model(candidates, n_folds, architecture, contest.device)
+    model, functions = _stack_model(candidates, n_copies, architecture, contest.device)
+    functions = functions._replace(inputs=input_tables(columns, contest.device))
     targets = contest.encoding.encode(contest.rows.y)
-    data = engine_rows(X, targets, contest.rows.weights, contest.device)
+    data = engine_rows(columns.values, targets, contest.rows.weights, contest.device)
     train, validation = (
         [torch.as_tensor(part) for part in parts] for parts in zip(*contest.folds, strict=True)
     )
     if n_folds > 1:
         train, validation = train * len(candidates), validation * len(candidates)
     stack = StackRows(data, train, validation)
-    losses, weights = _train_stack(candidates, model, functions, stack, contest)
-    row_losses = _row_losses(model, functions, weights, stack, contest.encoding.loss)
-    return Comparison(
-        losses.reshape(len(candidates), n_folds).mean(1).numpy(),
-        row_losses.reshape(len(candidates), -1).numpy(),
-    )
+    losses = _train_stack(candidates, model, functions, stack, contest)
+    return losses.reshape(len(candidates), n_folds).mean(1).numpy()
 
 
 def _train_stack(candidates, model, functions, stack: StackRows, contest: Contest):
-    """Train one network per candidate and fold; return best losses (R,) and their weights."""
-    n_folds, plan = len(contest.folds), contest.plan
+    """Train the networks of every candidate and fold; return the best held-out losses."""
+    plan = contest.plan
+    n_copies = len(contest.folds) * plan.n_networks
     starts = [
-        draw_weights(model.architecture, stream(contest.seed, "candidate", fold))
-        for fold in range(n_folds)
+        draw_weights(model.architecture, stream(contest.seed, "candidate", copy))
+        for copy in range(n_copies)
     ]
-    best_weights = torch.stack(starts * len(candidates)).to(contest.device)
+    weights = torch.stack(starts * len(candidates)).to(contest.device)
     prefactors = torch.tensor([candidate.prefactor for candidate in candidates])
-    rates = (plan.learning_rate / prefactors).repeat_interleave(n_folds)[:, None]
+    rates = (plan.learning_rate / prefactors).repeat_interleave(n_copies)[:, None]
     settings = TrainingSettings(
         OPTIMIZERS[plan.optimizer],
         LOSSES[contest.encoding.loss],
         rates.to(contest.device),
         plan.batch_size,
         plan.n_steps,
+        STOPPING_LOSSES[contest.encoding.loss] if plan.counts_errors else None,
+        plan.n_networks,
     )
     generator = stream(contest.seed, "candidate batches")
-    best, waited = torch.full((len(best_weights),), torch.inf), 0
-    for state in training_steps(model, functions, best_weights, stack, settings, generator):
+    best, waited = torch.full((len(weights) // plan.n_networks,), torch.inf), 0
+    for state in training_steps(model, functions, weights, stack, settings, generator):
         raise_if_cancelled()
         losses = state.validation_loss.cpu()
-        improved = losses < best
-        best = torch.where(improved, losses, best)
-        is_better = improved.to(best_weights.device)[:, None]
-        best_weights = torch.where(is_better, state.averaged_weights, best_weights)
-        waited = 0 if bool(improved.any()) else waited + 1
+        waited = 0 if bool((losses < best).any()) else waited + 1
+        best = torch.minimum(best, losses)
         if waited == plan.patience:
             break
-    return best, best_weights
+    return best
 
 
-def _row_losses(model, functions, weights, stack: StackRows, loss):
-    """Return the losses of the held-out rows, fold after fold and candidate after candidate."""
-    rows = gather_shared(stack.data, stack.validation)
-    predictions = predict(model, weights, functions, rows.inputs)
-    losses = ROW_LOSSES[loss](predictions, rows.targets).cpu()
-    if len(stack.validation) == 1:
-        return losses
-    # Shorter folds were filled up.
-    return torch.cat(
-        [own[: len(held_out)] for own, held_out in zip(losses, stack.validation, strict=True)]
-    )
-
-
-def _stack_model(candidates, n_folds, architecture, device):
-    """Return the model of a stack, candidate by candidate, each with all its folds."""
+def _stack_model(candidates, n_copies, architecture, device):
+    """Return the model of a stack, candidate by candidate, each with all its copies."""
     first = candidates[0].activations[0]
     if isinstance(first, FixedActivation):
         prefactors = torch.tensor([c.activations[0].prefactor for c in candidates])
-        prefactors = prefactors.repeat_interleave(n_folds)[:, None, None].to(device)
+        prefactors = prefactors.repeat_interleave(n_copies)[:, None, None].to(device)
         return Model(architecture, fixed_activation(first.name, prefactors)), Functions()
     width = max(len(candidate.activations[0].knots) for candidate in candidates)
     values = torch.zeros(len(candidates), len(candidates[0].activations), width)
@@ -315,6 +306,6 @@ def _stack_model(candidates, n_folds, architecture, device):
         for layer, activation in enumerate(candidate.activations):
             own_values[layer, : len(knots)] = torch.tensor(activation.values)
     grid = splines.stack_grids(grids)
-    grid = splines.Grid(*(part.repeat_interleave(n_folds, 0) for part in grid))
-    values = values.repeat_interleave(n_folds, 0).to(device)
+    grid = splines.Grid(*(part.repeat_interleave(n_copies, 0) for part in grid))
+    values = values.repeat_interleave(n_copies, 0).to(device)
     return Model(architecture, grid=grid.to(values)), Functions(activation=values)

@@ -27,7 +27,7 @@ from skibias._learning import (
     learning_data,
     outside_rows,
 )
-from skibias._preprocessing import SCALINGS, held_out_rows, make_scaler
+from skibias._preprocessing import SCALINGS, NetworkColumns, held_out_rows, make_scaler
 from skibias._runtime import draw_seed, one_thread, resolve_device
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._validation import (
@@ -100,8 +100,8 @@ class ActivationLearner(BaseEstimator):
         Of the inner optimiser.
     batch_size : int or None, default=256
         Rows per inner step and per validation; None: all rows.
-    scaling : {"quantile", "minmax", "standard"} or None, default="quantile"
-        Scaling of the columns in `learn`; None takes them as they are.
+    scaling : {"quantile", "robust", "minmax", "standard"} or None, default="quantile"
+        Scaling of the columns in `learn`, as in the estimators; None takes them as they are.
     sharing : {"network", "layer"}, default="network"
         One function for all hidden layers, or one for each.
     spectral_normalization : bool, default=False
@@ -276,9 +276,7 @@ class ActivationLearner(BaseEstimator):
             prepared = [_prepare_task(self, *task, seed, device) for task in tasks]
             learned = learn_activations(self, [data for data, _ in prepared], seed, device)
             candidates = learned_candidates(learned)
-            losses = np.mean(
-                [compare(candidates, contest).losses for _, contest in prepared], axis=0
-            )
+            losses = np.mean([compare(candidates, contest) for _, contest in prepared], axis=0)
         if not np.isfinite(losses).any():
             raise ValueError(all_diverged_message("ActivationLearner"))
         verdict = Verdict(int(np.argmin(losses)), losses, np.full(len(losses), np.nan))
@@ -325,5 +323,7 @@ def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningD
         folds = [tuple(part.numpy() for part in data.split(stream(seed, "contest")))]
         compared = data.rows
     plan = learner_plan(learner, len(compared.X))
-    contest = Contest(compared, encoding, {None: compared.X}, folds, plan, seed, device)
+    contest = Contest(
+        compared, encoding, {None: NetworkColumns(compared.X)}, folds, plan, seed, device
+    )
     return data, contest

@@ -12,15 +12,21 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skibias._candidates import all_diverged_message
+from skibias._candidates import all_diverged_message, input_tables, network_architecture
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
-from skibias._preprocessing import SCALINGS, spline_columns
+from skibias._preprocessing import (
+    SCALINGS,
+    resolve_scaling,
+    spline_columns,
+    trained_activations,
+)
 from skibias._runtime import draw_seed, fit_on_twin, one_thread, resolve_device
 from skibias._selection import (
     Problem,
     choose_network,
+    network_columns,
     network_learner,
     resolve_batch_size,
     split_problem,
@@ -30,7 +36,7 @@ from skibias._targets import encoded_rows
 from skibias._validation import check_function_count, check_network_parameters, check_weights
 from skibias.engine.episodes import stream
 from skibias.engine.networks import (
-    Architecture,
+    INPUT_RATE,
     Functions,
     Model,
     draw_weights,
@@ -38,26 +44,26 @@ from skibias.engine.networks import (
     unpack_layers,
 )
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.training import predict
+from skibias.engine.training import PREDICTED_VALUES, predict
 
 _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         Units of each hidden layer; () is a linear model. A layer's input is added to its output
         where their widths agree.
     activation : str, SplineActivation or list of SplineActivation, default="auto"
         "auto": ReLU, tanh(a x) for a in (1, 2, 4, 8) and every learned function are trained
-        alike, and the best on held-out rows is taken: ReLU on scaled columns unless another is
-        better by more than one standard error. "learned": learned functions only.
+        alike, and the best on held-out rows is taken. "learned": learned functions only.
         "relu", "gelu", "tanh", "sin", "hat": this function, exactly. A `SplineActivation`, or
         with ``sharing="layer"`` a list of them, one per hidden layer: these.
     prefactor : float or None, default=None
         Factor on the argument of the activation; the learning rate is divided by it. None is 1
         for a single activation and (1, 2, 4, 8) for the tanh of "auto", which a number replaces.
     input_activations : {"auto", "learned"}, None, IAFTransformer or list, default="auto"
-        Learned functions of the input columns. "auto": tried with and without under
-        ``activation="auto"``, otherwise none. "learned": always used. An unfitted
-        `IAFTransformer` is learned anew with its settings;
-        ``FrozenEstimator(fitted_transformer)`` or a list of `SplineActivation`, one per column,
-        is taken as it is.
+        Learned functions of the input columns. "learned": up to 16 functions of every column are
+        meta-learned, and every network then goes on training a copy of them with its weights.
+        "auto": tried with and without under ``activation="auto"``, otherwise none. An unfitted
+        `IAFTransformer` is learned anew with its settings and stays as it is while networks are
+        trained; ``FrozenEstimator(fitted_transformer)`` or a list of `SplineActivation`, one per
+        column, is taken as it is.
     sharing : {"network", "layer"}, default="network"
         One learned activation for all hidden layers, or one for each.
     learner : ActivationLearner or None, default=None
@@ -66,9 +72,11 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         ``spectral_normalization`` holds for the final network as well. Its
         ``n_knots``, ``init``, ``outer_learning_rate``, ``outer_step`` and ``n_restarts`` are
         those of activations; for input functions, pass an `IAFTransformer` to set them.
-    scaling : {"quantile", "minmax", "standard"} or None, default="quantile"
-        Scaling of columns without learned functions: ranks spread evenly over [-1, 1], linear to
-        [-1, 1], zero mean and unit variance, or none.
+    scaling : {"auto", "quantile", "robust", "minmax", "standard"} or None, default="auto"
+        Scaling of columns without learned functions. "quantile": ranks spread evenly over
+        [-1, 1]; "robust": interquartile range to 1, outliers drawn in; "minmax": linear to
+        [-1, 1]; "standard": zero mean and unit variance; None: none. "auto" is "quantile" for
+        classes and "robust" for values, which often depend on how far out a value lies.
     optimizer : {"rmsprop", "adam", "momentum", "sgd"}, default="rmsprop"
     learning_rate : float, default=0.001
     batch_size : int or "auto", default="auto"
@@ -80,9 +88,10 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         ``max_iter`` epochs. Weights are judged and kept as their mean over the last 50 steps.
     validation_fraction : float, default=0.15
         Rows held out to choose among candidates and to stop early; learning does not see them.
-    n_iter_no_change : int, default=10
-        Epochs without a better held-out loss after which training stops.
-    n_estimators : int, default=1
+    n_iter_no_change : int, default=20
+        Epochs after which training stops if the held-out rows were not predicted better: fewer
+        errors, or a lower squared error, of all networks together.
+    n_estimators : int, default=4
         Networks trained in one stack; their outputs are averaged.
     callbacks : list of skorch callbacks or None, default=None
         Hooks of the final training, used as they are, not copied.
@@ -97,25 +106,29 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         The activation of the final network, prefactor included: a `SplineActivation` or an exact
         function; a list, one per hidden layer, with ``sharing="layer"``.
     input_activations_ : list of SplineActivation or None
-        One function per column, knots in the units of X; None if columns are only scaled.
+        One function per column, knots in the units of X; None if columns are only scaled. Where
+        every network trained its own, the channels of the first network come first.
     candidates_ : dict of ndarray
         The candidates and how they compare: ``name``, ``inputs``, ``prefactor``, ``restart``,
         ``screening_score`` (negative held-out loss of a narrow network), ``validation_score``
-        (of a network of full width; nan for those screened out), ``rank`` and ``status``
-        ("chosen", "compared", "screened", "diverged"). Ready for ``pandas.DataFrame``. With
-        fewer than 100 distinct rows, scores are cross-validated.
+        (negative share of errors on held-out rows, or squared error, of two networks of full
+        width; nan for those screened out), ``rank`` and ``status`` ("chosen", "compared",
+        "screened", "diverged"). Ready for ``pandas.DataFrame``. With fewer than 100 distinct
+        rows, narrow networks are compared once, by cross-validated losses.
     meta_history_ : dict
         For what was learned, of "activation" and "inputs": ``validation_loss`` (outer steps,
         restarts), ``snapshot_step`` and ``functions``. The loss is the outer loop's target, not
         an estimate of performance.
     history_ : list of dict
-        One record per epoch of the final training, from skorch.
+        One record per epoch of the final training, from skorch; ``valid_error``, which stops it,
+        is the share of held-out rows that all networks together get wrong, or their squared error.
     n_iter_ : int
         Epochs of the final training.
     best_validation_score_ : float or None
         {score} on the held-out rows, which also chose the network: optimistic. None without
         early stopping.
     weights_ : ndarray of shape (n_estimators, n_weights), float32
+        Weights and biases of every network's layers.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (n_features_in_,)
         Only if X had column names that are all strings."""
@@ -142,7 +155,7 @@ class _LearnedActivationMLP(BaseEstimator):
         ],
         "sharing": [StrOptions({"network", "layer"})],
         "learner": [ActivationLearner, None],
-        "scaling": [StrOptions(set(SCALINGS)), None],
+        "scaling": [StrOptions({"auto", *SCALINGS}), None],
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
@@ -166,15 +179,15 @@ class _LearnedActivationMLP(BaseEstimator):
         input_activations="auto",
         sharing="network",
         learner=None,
-        scaling="quantile",
+        scaling="auto",
         optimizer="rmsprop",
         learning_rate=0.001,
         batch_size="auto",
         max_iter=100,
         early_stopping=True,
         validation_fraction=0.15,
-        n_iter_no_change=10,
-        n_estimators=1,
+        n_iter_no_change=20,
+        n_estimators=4,
         callbacks=None,
         device="auto",
         random_state=None,
@@ -236,7 +249,7 @@ class _LearnedActivationMLP(BaseEstimator):
             count = max(1, len(self.hidden_layer_sizes))
             functions = functions * count if len(functions) == 1 else functions
         self.activation_ = functions if self.sharing == "layer" else functions[0]
-        self.input_activations_ = choice.inputs
+        self.input_activations_ = None if choice.inputs is None else choice.inputs.functions
         self.candidates_ = choice.table
         self.meta_history_ = choice.history
         self._scaler_ = problem.scaler
@@ -266,7 +279,7 @@ class _LearnedActivationMLP(BaseEstimator):
         self._one_dimensional_ = y.ndim == 1
         return split_problem(
             rows,
-            self.scaling,
+            resolve_scaling(self.scaling, is_classification),
             encoding,
             self.validation_fraction,
             seed=draw_seed(self.random_state),
@@ -278,22 +291,21 @@ class _LearnedActivationMLP(BaseEstimator):
         """Train the chosen network through skorch and keep its weights."""
         from skibias._skorch import train_networks
 
-        columns = self._columns(problem.rows.X)
+        columns = network_columns(problem.rows.X, problem.scaler, choice.inputs)
         targets = problem.encoding.encode(problem.rows.y)
-        rows = engine_rows(columns, targets, problem.rows.weights, problem.device)
-        train = problem.train if self.early_stopping else np.arange(len(columns))
-        self._architecture_ = Architecture(
-            columns.shape[1],
-            tuple(self.hidden_layer_sizes),
+        rows = engine_rows(columns.values, targets, problem.rows.weights, problem.device)
+        train = problem.train if self.early_stopping else np.arange(len(rows.targets))
+        architecture = network_architecture(
+            columns,
+            self.hidden_layer_sizes,
             problem.encoding.n_outputs,
             network_learner(self).spectral_normalization,
         )
-        model = self._model()
         streams = [stream(problem.seed, "network", number) for number in range(self.n_estimators)]
-        weights = torch.stack([draw_weights(model.architecture, own) for own in streams])
         final = train_networks(
-            model,
-            weights,
+            Model(architecture, self._activation()),
+            Functions(inputs=input_tables(columns, problem.device)),
+            torch.stack([draw_weights(architecture, own) for own in streams]),
             take_rows(rows, train),
             take_rows(rows, problem.held_out) if self.early_stopping else None,
             stream(problem.seed, "final batches"),
@@ -301,13 +313,24 @@ class _LearnedActivationMLP(BaseEstimator):
         )
         if final.diverged:
             raise ValueError(all_diverged_message(type(self).__name__))
-        self.weights_ = final.weights
+        self._keep_networks(architecture, columns.tables, final.weights)
         self.history_ = final.history
         self.n_iter_ = len(final.history)
         self.best_validation_score_ = None
         if self.early_stopping:
             held_out = problem.rows.take(problem.held_out)
             self.best_validation_score_ = self._validation_score(held_out)
+
+    def _keep_networks(self, architecture, tables, weights) -> None:
+        """Keep the layers' weights; input functions that were trained become fixed ones."""
+        self._own_inputs_ = tables is not None
+        if self._own_inputs_:
+            change = weights[:, architecture.n_layer_weights :].reshape(-1, *tables.shape)
+            self.input_activations_ = trained_activations(
+                self.input_activations_, tables + INPUT_RATE * change
+            )
+        self._architecture_ = architecture._replace(trained_inputs=None)
+        self.weights_ = weights[:, : architecture.n_layer_weights]
 
     def _final_settings(self, problem: Problem, choice, n_rows):
         from skibias._skorch import FinalSettings
@@ -325,25 +348,35 @@ class _LearnedActivationMLP(BaseEstimator):
         )
 
     def _columns(self, X):
-        """Return what reaches the network: columns through their functions, or scaled."""
-        if self.input_activations_ is not None:
-            return spline_columns(X, self.input_activations_)
-        return self._scaler_.transform(X)
+        """Return what reaches the networks: the same (n, d') for all, or (E, n, d')."""
+        if self.input_activations_ is None:
+            return self._scaler_.transform(X)
+        columns = spline_columns(X, self.input_activations_)
+        if not self._own_inputs_:
+            return columns
+        by_network = columns.reshape(*X.shape, len(self.weights_), -1).transpose(2, 0, 1, 3)
+        return by_network.reshape(*by_network.shape[:2], -1)
 
-    def _model(self) -> Model:
+    def _activation(self):
         functions = self.activation_ if isinstance(self.activation_, list) else [self.activation_]
-        return Model(self._architecture_, network_activation(functions))
+        return network_activation(functions)
 
     def _network(self, X):
         """Return model, weights (E, P) and inputs, in float64: rows predict alike in any batch."""
         columns = torch.as_tensor(self._columns(X), dtype=torch.float64)
-        return self._model(), torch.as_tensor(self.weights_, dtype=torch.float64), columns
+        weights = torch.as_tensor(self.weights_, dtype=torch.float64)
+        return Model(self._architecture_, self._activation()), weights, columns
 
     def _outputs(self, X) -> np.ndarray:
         """Return the networks' mean outputs (n, o) for checked X."""
+        n_inputs = self._architecture_.n_inputs * len(self.weights_)
+        block = max(1, PREDICTED_VALUES // n_inputs)
         with one_thread():
-            model, weights, columns = self._network(X)
-            return predict(model, weights, Functions(), columns).mean(0).numpy()
+            parts = []
+            for start in range(0, len(X), block):
+                model, weights, columns = self._network(X[start : start + block])
+                parts.append(predict(model, weights, Functions(), columns).mean(0).numpy())
+            return np.concatenate(parts)
 
     def _checked(self, X):
         check_is_fitted(self)
@@ -378,7 +411,7 @@ class _LearnedActivationMLP(BaseEstimator):
         with one_thread(), torch.no_grad():
             model, weights, columns = self._network(X)
             *hidden, _ = unpack_layers(weights, model.architecture)
-            columns = columns.expand(len(weights), *columns.shape)
+            columns = columns.expand(len(weights), *columns.shape[-2:])
             representations = hidden_layers(hidden, columns, model.activation)[1:]
         return torch.cat(list(representations[layer]), dim=1).numpy()
 

@@ -12,23 +12,33 @@ from sklearn.preprocessing import (
     FunctionTransformer,
     MinMaxScaler,
     QuantileTransformer,
+    RobustScaler,
     StandardScaler,
 )
 
 from skibias._spline_activation import SplineActivation
 from skibias.engine.episodes import stream
 
-SCALINGS = ("quantile", "minmax", "standard")
+SCALINGS = ("quantile", "robust", "minmax", "standard")
+SOFT_LIMIT = 3.0  # of robustly scaled columns
 MAX_QUANTILES = 1000
 
 
+def resolve_scaling(scaling, is_classification):
+    """Return the scaling that "auto" stands for."""
+    if scaling != "auto":
+        return scaling
+    return "quantile" if is_classification else "robust"
+
+
 def make_scaler(scaling, n_rows):
-    """Return an unfitted, invertible scaler of columns.
+    """Return an unfitted scaler of columns.
 
     Parameters
     ----------
-    scaling : {"quantile", "minmax", "standard"} or None
-        "quantile": ranks spread evenly over [-1, 1]; "minmax": linear to [-1, 1] (P E.4);
+    scaling : {"quantile", "robust", "minmax", "standard"} or None
+        "quantile": ranks spread evenly over [-1, 1]; "robust": median 0 and interquartile range
+        1, values far outside drawn in smoothly to (-3, 3); "minmax": linear to [-1, 1] (P E.4);
         "standard": zero mean and unit variance; None: columns as they are.
     n_rows : int
         Rows it will be fitted to.
@@ -37,11 +47,18 @@ def make_scaler(scaling, n_rows):
         n_quantiles = min(MAX_QUANTILES, n_rows)
         ranks = QuantileTransformer(n_quantiles=n_quantiles, subsample=None)
         return make_pipeline(ranks, MinMaxScaler((-1, 1)))
+    if scaling == "robust":
+        return make_pipeline(RobustScaler(), FunctionTransformer(_soft_clip))
     if scaling == "minmax":
         return MinMaxScaler((-1, 1))
     if scaling == "standard":
         return StandardScaler()
     return FunctionTransformer()
+
+
+def _soft_clip(x):
+    """Map the line to (-limit, limit), slope 1 at zero."""
+    return x / np.hypot(1, x / SOFT_LIMIT)
 
 
 class WeightedRows(NamedTuple):
@@ -147,6 +164,41 @@ def ramp_values(knots: Sequence[np.ndarray], width, n_channels):
         progress = np.arange(len(own))[:, None] / (len(own) - 1) * n_channels
         own_values[: len(own)] = 2 * np.clip(progress - np.arange(n_channels), 0, 1) - 1
     return values
+
+
+class NetworkColumns(NamedTuple):
+    """What networks read: columns, or positions on the knots of functions they train."""
+
+    values: np.ndarray  # (n, d')
+    tables: np.ndarray | None = None  # (d', K, c), the functions' heights before training
+
+    @property
+    def n_inputs(self) -> int:
+        """Inputs of the first layer."""
+        n_channels = 1 if self.tables is None else self.tables.shape[2]
+        return self.values.shape[1] * n_channels
+
+
+def trained_columns(X, activations: Sequence[SplineActivation]) -> NetworkColumns:
+    """Return X (n, d) as positions on the functions' knots, with their heights."""
+    knots = [activation.knots for activation in activations]
+    heights = [activation.values.reshape(len(activation.knots), -1) for activation in activations]
+    tables = np.zeros((len(knots), max(map(len, knots)), heights[0].shape[1]))
+    for table, own in zip(tables, heights, strict=True):
+        table[: len(own)] = own
+    return NetworkColumns(knot_positions(X, knots), tables)
+
+
+def trained_activations(activations: Sequence[SplineActivation], tables):
+    """Return the functions with the heights of E networks (E, d, K, c), as E * c channels.
+
+    The channels of the first network come first.
+    """
+    channels = np.concatenate(list(tables), axis=2)  # (d, K, E * c)
+    return [
+        SplineActivation(activation.knots, own[: len(activation.knots)])
+        for activation, own in zip(activations, channels, strict=True)
+    ]
 
 
 def spline_columns(X, activations: Sequence[SplineActivation]):

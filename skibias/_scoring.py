@@ -109,7 +109,8 @@ def _response(estimator, response_method):
         if isinstance(outputs, list):  # one array of probabilities per output
             outputs = np.hstack(outputs)
         outputs = np.asarray(outputs)
-        if name == "predict" and hasattr(estimator, "classes_"):
+        # Some regressors have the attribute, but empty.
+        if name == "predict" and len(getattr(estimator, "classes_", ())):
             outputs = outputs[:, None] == np.asarray(estimator.classes_)
         return outputs.reshape(len(outputs), -1).astype(np.float64)
 

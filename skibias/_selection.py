@@ -33,7 +33,14 @@ from skibias._learning import (
     learning_data,
     outside_rows,
 )
-from skibias._preprocessing import WeightedRows, held_out_rows, make_scaler, spline_columns
+from skibias._preprocessing import (
+    NetworkColumns,
+    WeightedRows,
+    held_out_rows,
+    make_scaler,
+    spline_columns,
+    trained_columns,
+)
 from skibias._runtime import side_by_side
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
@@ -42,11 +49,17 @@ from skibias.engine.training import AVERAGED_STEPS
 
 MIN_LEARNING_ROWS = 100  # with fewer, "auto" learns nothing
 N_FOLDS = 5  # of the comparison with fewer rows
-INPUT_CHANNELS = 8
+INPUT_CHANNELS = 8  # of functions that are learned first and then fixed
+# Of functions that networks go on training.
+TRAINED_CHANNELS, MIN_CHANNELS = 16, 2
+TRAINED_KNOTS = 129
+# Networks of a finalist: averaging helps those with input functions of their own more than others.
+CONTEST_NETWORKS = 2
+MAX_FIRST_LAYER = 512  # inputs of the first layer beyond which columns get fewer channels
 # Settings of an estimator's learner that are meant for activations, not for input functions.
 INPUT_LEARNER = {
     "init": "auto",
-    "n_knots": "auto",
+    "n_knots": TRAINED_KNOTS,
     "outer_learning_rate": "auto",
     "outer_step": "auto",
     "n_restarts": 1,
@@ -66,11 +79,18 @@ class Problem(NamedTuple):
     n_threads: int  # for work that can be done side by side
 
 
+class InputSet(NamedTuple):
+    """Functions of the columns, one each."""
+
+    functions: list[SplineActivation]
+    trained: bool  # every network goes on training its own copy
+
+
 class Choice(NamedTuple):
     """The candidate that won, and the record of how."""
 
     candidate: Candidate
-    inputs: list[SplineActivation] | None  # one per column; None: scaled columns
+    inputs: InputSet | None  # None: scaled columns
     table: dict[str, np.ndarray]  # candidates_
     history: dict[str, dict]  # meta_history_
 
@@ -189,17 +209,33 @@ def _input_sets(estimator, problem):
     is_auto = isinstance(wanted, str) and wanted == "auto"
     if wanted is None or (is_auto and not _learns(estimator, problem)):
         return [], {}, []
+    if isinstance(wanted, (list, tuple)):
+        return [InputSet(list(wanted), trained=False)], {}, []
+    if hasattr(wanted, "estimator"):  # FrozenEstimator
+        return [InputSet(wanted.estimator.activations_, trained=False)], {}, []
     if isinstance(wanted, str):
         learner = network_learner(estimator).set_params(**INPUT_LEARNER)
-        settings = InputSettings(INPUT_CHANNELS, activation=_given_activation(estimator))
-        return learn_input_sets(learner, settings, problem)
-    if isinstance(wanted, (list, tuple)):
-        return [list(wanted)], {}, []
-    if hasattr(wanted, "estimator"):  # FrozenEstimator
-        return [wanted.estimator.activations_], {}, []
-    learner = transformer_learner(wanted).set_params(verbose=estimator.verbose)
-    settings = InputSettings(wanted.n_channels, wanted.scaling, _given_activation(estimator))
-    return learn_input_sets(learner, settings, problem)
+        n_channels = trained_channels(problem.rows.X.shape[1])
+        settings = InputSettings(n_channels, activation=_given_activation(estimator))
+    else:
+        learner = transformer_learner(wanted).set_params(verbose=estimator.verbose)
+        settings = InputSettings(wanted.n_channels, wanted.scaling, _given_activation(estimator))
+    sets, history, dropped = learn_input_sets(learner, settings, problem)
+    return [InputSet(own, isinstance(wanted, str)) for own in sets], history, dropped
+
+
+def trained_channels(n_columns) -> int:
+    """Return the functions per column of an estimator: fewer where there are many columns."""
+    return max(MIN_CHANNELS, min(TRAINED_CHANNELS, MAX_FIRST_LAYER // n_columns))
+
+
+def network_columns(X, scaler, inputs: InputSet | None) -> NetworkColumns:
+    """Return what networks with these input functions are trained on."""
+    if inputs is None:
+        return NetworkColumns(scaler.transform(X))
+    if inputs.trained:
+        return trained_columns(X, inputs.functions)
+    return NetworkColumns(spline_columns(X, inputs.functions))
 
 
 def _learns(estimator, problem) -> bool:
@@ -238,39 +274,46 @@ def _learning_data(learner, problem, transform) -> LearningData:
 def _compare(estimator, problem, candidates, input_sets) -> Verdict:
     """Find the best candidate.
 
-    All are screened as narrow networks trained for a short time; the best two then meet at full
-    width. Under "auto", one of these two is the baseline, ReLU on scaled columns, which is kept
-    unless the other is better by more than one standard error. With few rows, all are
-    cross-validated instead.
+    All are screened as narrow networks trained for a short time; the finalists then meet at full
+    width. With few rows, all are cross-validated instead.
     """
     unknown = np.full(len(candidates), np.nan)
     if len(candidates) <= 1:
         return Verdict(0, unknown, unknown)
-    columns: dict[int | None, np.ndarray] = {
-        number: spline_columns(problem.rows.X, functions)
-        for number, functions in enumerate(input_sets)
+    columns: dict[int | None, NetworkColumns] = {
+        number: network_columns(problem.rows.X, problem.scaler, inputs)
+        for number, inputs in [(None, None), *enumerate(input_sets)]
     }
-    columns[None] = problem.scaler.transform(problem.rows.X)
     if len(problem.rows.X) < MIN_LEARNING_ROWS:
         folds = _cross_validation_folds(problem)
         contest = _contest(estimator, problem, columns, folds)
         contest = contest._replace(plan=contest.plan.screening())
-        losses = compare(candidates, contest, problem.n_threads).losses
+        losses = compare(candidates, contest, problem.n_threads)
         return Verdict(int(np.argmin(losses)), losses, unknown)
     contest = _contest(estimator, problem, columns, [(problem.train, problem.held_out)])
     narrow = contest._replace(plan=contest.plan.screening())
-    screening = compare(candidates, narrow, problem.n_threads).losses
-    best, second = np.argsort(screening, kind="stable")[:2]
-    has_baseline = estimator.activation == "auto"  # then the first candidate
-    finalists = [0, second if best == 0 else best] if has_baseline else [best, second]
-    final = compare([candidates[number] for number in finalists], contest, problem.n_threads)
+    screening = compare(candidates, narrow, problem.n_threads)
+    finalists = _finalists(candidates, screening, has_baseline=estimator.activation == "auto")
     losses = unknown.copy()
-    losses[finalists] = final.losses
-    if has_baseline:
-        winner = int(final.beats(1, 0, problem.rows.weights[problem.held_out]))
-    else:
-        winner = int(np.argmin(final.losses))
-    return Verdict(int(finalists[winner]), losses, screening)
+    losses[finalists] = compare([candidates[n] for n in finalists], contest, problem.n_threads)
+    return Verdict(int(np.nanargmin(losses)), losses, screening)
+
+
+def _finalists(candidates, screening, has_baseline) -> list[int]:
+    """Return the numbers of the candidates that are worth training at full width.
+
+    These are, for scaled columns and for every set of input functions, the best one, and under
+    "auto" ReLU: narrow networks trained for a short time favour steep functions. Otherwise they
+    are the best two.
+    """
+    if not has_baseline:
+        return [int(number) for number in np.argsort(screening, kind="stable")[:2]]
+    finalists = []
+    for inputs in dict.fromkeys(candidate.inputs for candidate in candidates):
+        own = [n for n, candidate in enumerate(candidates) if candidate.inputs == inputs]
+        relu = own[0]  # of every group of candidates, ReLU is the first
+        finalists += dict.fromkeys([relu, min(own, key=lambda number: screening[number])])
+    return finalists
 
 
 def _contest(estimator, problem, columns, folds) -> Contest:
@@ -286,6 +329,8 @@ def _contest(estimator, problem, columns, folds) -> Contest:
         batch_size=batch_size,
         n_steps=estimator.max_iter * steps_per_epoch,
         patience=max(1, estimator.n_iter_no_change * steps_per_epoch // AVERAGED_STEPS),
+        counts_errors=True,
+        n_networks=min(CONTEST_NETWORKS, estimator.n_estimators),
     )
     return Contest(
         problem.rows, problem.encoding, columns, folds, plan, problem.seed, problem.device

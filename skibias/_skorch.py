@@ -18,10 +18,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from skibias.engine.episodes import Rows
-from skibias.engine.losses import LOSSES
+from skibias.engine.losses import LOSSES, STOPPING_LOSSES
 from skibias.engine.networks import Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.training import WeightWindow, evaluation_loss
+from skibias.engine.training import WeightWindow, predict
 
 
 class FinalSettings(NamedTuple):
@@ -48,6 +48,7 @@ class FinalNetworks(NamedTuple):
 
 def train_networks(
     model: Model,
+    functions: Functions,
     weights: Tensor,
     train: Rows,
     validation: Rows | None,
@@ -60,8 +61,8 @@ def train_networks(
     ``n_iter_no_change`` epochs without a better loss and the best epoch's weights come back;
     without, it runs for ``max_epochs`` and the last ones do.
     """
-    averaging = _AveragedValidation(model, settings.loss, validation, settings.n_iter_no_change)
-    net = _compose_net(_NetworkStack(model, weights), averaging, generator, settings)
+    averaging = _AveragedValidation(model, functions, validation, settings)
+    net = _compose_net(_NetworkStack(model, functions, weights), averaging, generator, settings)
     net.initialize()
     net.notify("on_train_begin", X=train, y=None)
     try:
@@ -117,7 +118,7 @@ class WeightTrajectory(Callback):
     ----------
     trajectory_ : list of ndarray of shape (n_estimators, n_weights), float32
         The start first, then one entry per epoch; each network as the flat vector that the
-        estimator's ``weights_`` holds.
+        estimator's ``weights_`` holds, followed by the changes of the input functions it trains.
     """
 
     def on_train_begin(self, net, **kwargs):
@@ -136,13 +137,14 @@ class _ConvergedError(Exception):
 class _NetworkStack(nn.Module):
     """E networks as one module with one parameter, the flat weights (E, P)."""
 
-    def __init__(self, model: Model, weights: Tensor) -> None:
+    def __init__(self, model: Model, functions: Functions, weights: Tensor) -> None:
         super().__init__()
         self.model = model
+        self.functions = functions
         self.weights = nn.Parameter(weights.detach().clone())
 
     def forward(self, X: Tensor) -> Tensor:
-        return outputs(self.model, self.weights, Functions(), X, frozen=True)
+        return outputs(self.model, self.weights, self.functions, X, frozen=True)
 
 
 class _MeanLoss(nn.Module):
@@ -199,16 +201,17 @@ class _ShuffledBatches:
 class _AveragedValidation(Callback):
     """Judge the averaged weights after every epoch, keep the best, stop when they stay worse."""
 
-    def __init__(self, model, loss, validation, n_iter_no_change):
+    def __init__(self, model, functions, validation, settings: FinalSettings):
         self.model = model
-        self.loss = loss
+        self.functions = functions
         self.validation = validation
-        self.n_iter_no_change = n_iter_no_change
+        self.loss = settings.loss
+        self.n_iter_no_change = settings.n_iter_no_change
 
     def on_train_begin(self, net, **kwargs):
         self.window_ = WeightWindow(net.module_.weights.detach())
         self.best_weights = net.module_.weights.detach().clone()
-        self.best_loss_ = np.inf
+        self.best_judgement_ = np.inf
         self.never_finite_ = self.validation is not None
         self.waited_ = 0
 
@@ -221,16 +224,19 @@ class _AveragedValidation(Callback):
         if self.validation is None:
             self.best_weights = averaged
             return
-        losses = evaluation_loss(
-            self.model, averaged, Functions(), self.validation, LOSSES[self.loss]
-        )
-        validation_loss = float(losses.mean())
-        improved = validation_loss < self.best_loss_
+        rows = self.validation
+        predictions = predict(self.model, averaged, self.functions, rows.inputs)
+        losses = LOSSES[self.loss](predictions, rows.targets, rows.weights)
+        validation_loss = float(losses.nan_to_num(nan=np.inf).mean())
+        # The networks are judged together, as they will predict.
+        judged = STOPPING_LOSSES[self.loss](predictions.mean(0), rows.targets, rows.weights)
+        improved = np.isfinite(validation_loss) and float(judged) < self.best_judgement_
         net.history.record("valid_loss", validation_loss)
-        net.history.record("valid_loss_best", improved)
+        net.history.record("valid_error", float(judged))
+        net.history.record("valid_error_best", improved)
         self.waited_ = 0 if improved else self.waited_ + 1
         if improved:
-            self.best_loss_ = validation_loss
+            self.best_judgement_ = float(judged)
             self.never_finite_ = False
             self.best_weights = averaged
 

@@ -20,7 +20,7 @@ from skibias._candidates import (
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
-from skibias._preprocessing import spline_columns
+from skibias._preprocessing import NetworkColumns, spline_columns
 from skibias._runtime import draw_seed, fit_on_twin, resolve_device
 from skibias._selection import (
     INPUT_CHANNELS,
@@ -218,7 +218,7 @@ def _best_set(sets, problem: Problem, learner):
         rows=problem.rows,
         encoding=problem.encoding,
         columns={
-            number: spline_columns(problem.rows.X, functions)
+            number: NetworkColumns(spline_columns(problem.rows.X, functions))
             for number, functions in enumerate(sets)
         },
         folds=[(problem.train, problem.held_out)],
@@ -226,7 +226,7 @@ def _best_set(sets, problem: Problem, learner):
         seed=problem.seed,
         device=problem.device,
     )
-    losses = compare(candidates, contest).losses
+    losses = compare(candidates, contest)
     if not np.isfinite(losses).any():
         raise ValueError(all_diverged_message("IAFTransformer"))
     return sets[int(np.argmin(losses))]

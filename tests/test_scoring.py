@@ -171,6 +171,14 @@ def test_the_ends_of_every_path_have_different_labels():
     assert ((seen[0][:, 0] == 0) ^ (seen[0][:, -1] == 0)).all()
 
 
+def test_a_regressor_with_an_empty_list_of_classes_predicts_values():
+    X = np.linspace(0, 1, 20)[:, None]
+    model = Function(lambda points: points[:, 0] ** 2)
+    expected = tv_complexity(model, X, X[:, 0], response_method="predict")
+    model.classes_ = []
+    assert tv_complexity(model, X, X[:, 0], response_method="predict") == expected > 0
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

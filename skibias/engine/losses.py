@@ -11,6 +11,8 @@ from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
+TIE_WEIGHT = 1e-4  # a nat counts as much as one row in ten thousand
+
 
 def log_loss_rows(outputs: Tensor, targets: Tensor) -> Tensor:
     """Cross entropy (*R, n) of softmax(outputs) with class numbers ``targets`` (int64)."""
@@ -39,5 +41,15 @@ def weighted_mean(row_losses: Tensor, weights: Tensor) -> Tensor:
     return (row_losses * weights).sum(-1) / weights.sum(-1)
 
 
+def error_rate(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted share of wrong classes; networks that are equal in it are ranked by `log_loss`.
+
+    Training can go on to lower the errors long after over-confidence has begun to raise the loss.
+    """
+    wrong = (outputs.argmax(-1) != targets).to(weights)
+    return weighted_mean(wrong, weights) + TIE_WEIGHT * log_loss(outputs, targets, weights)
+
+
 LOSSES: dict[str, Loss] = {"log_loss": log_loss, "squared_error": squared_error}
-ROW_LOSSES = {"log_loss": log_loss_rows, "squared_error": squared_error_rows}
+# What decides when a network of such a loss is best.
+STOPPING_LOSSES: dict[str, Loss] = {"log_loss": error_rate, "squared_error": squared_error}

@@ -4,12 +4,15 @@ Notation
 --------
 R : networks (any leading axes, also none)
 n, d, h, o : rows, inputs, hidden units, outputs
-P : weights and biases of one network, all layers one after the other
+P : weights and biases of one network, all layers one after the other; then, where there are any,
+    the changes of input functions that are trained with them
 L : hidden layers
+K, c : knots and channels of the input functions
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
@@ -20,14 +23,18 @@ from torch import Tensor
 from skibias.engine import splines
 from skibias.engine.activations import Activation, spline_activation
 
+# Input functions that are trained with the weights move at this share of their learning rate.
+INPUT_RATE = 0.3
+
 
 class Architecture(NamedTuple):
     """The sizes of a network; an empty ``hidden_layer_sizes`` is a linear model."""
 
-    n_inputs: int
+    n_inputs: int  # what reaches the first layer: columns, or all channels of the input functions
     hidden_layer_sizes: tuple[int, ...]
     n_outputs: int
     spectral_normalization: bool = False
+    trained_inputs: tuple[int, int, int] | None = None  # (d, K, c), trained with the weights
 
     @property
     def layer_shapes(self) -> list[tuple[int, int]]:
@@ -36,9 +43,14 @@ class Architecture(NamedTuple):
         return list(pairwise(sizes))
 
     @property
+    def n_layer_weights(self) -> int:
+        """Weights and biases of the layers."""
+        return sum((n_in + 1) * n_out for n_in, n_out in self.layer_shapes)
+
+    @property
     def n_weights(self) -> int:
         """Length P of the flat vector of weights."""
-        return sum((n_in + 1) * n_out for n_in, n_out in self.layer_shapes)
+        return self.n_layer_weights + math.prod(self.trained_inputs or (0,))
 
 
 class Functions(NamedTuple):
@@ -61,12 +73,16 @@ class Model(NamedTuple):
 
 
 def draw_weights(architecture: Architecture, generator: torch.Generator) -> Tensor:
-    """Draw the weights (P,) of one network as ``torch.nn.Linear`` does: U(±1/sqrt(inputs))."""
-    layers = []
+    """Draw the weights (P,) of one network as ``torch.nn.Linear`` does: U(±1/sqrt(inputs)).
+
+    Trained input functions start without any change.
+    """
+    parts = []
     for n_in, n_out in architecture.layer_shapes:
         uniform = torch.rand((n_in + 1) * n_out, generator=generator)
-        layers.append((2 * uniform - 1) / n_in**0.5)
-    return torch.cat(layers)
+        parts.append((2 * uniform - 1) / n_in**0.5)
+    parts.append(torch.zeros(architecture.n_weights - architecture.n_layer_weights))
+    return torch.cat(parts)
 
 
 def unpack_layers(weights: Tensor, architecture: Architecture) -> Iterator[tuple[Tensor, Tensor]]:
@@ -74,6 +90,7 @@ def unpack_layers(weights: Tensor, architecture: Architecture) -> Iterator[tuple
     shapes = architecture.layer_shapes
     sizes = [size for n_in, n_out in shapes for size in (n_in * n_out, n_out)]
     # One split for all layers: its backward is one concatenation.
+    sizes.append(weights.shape[-1] - sum(sizes))
     parts = iter(weights.split(sizes, -1))
     for n_in, n_out in shapes:
         matrix = next(parts).unflatten(-1, (n_in, n_out))
@@ -129,6 +146,16 @@ def model_inputs(functions: Functions, x: Tensor) -> Tensor:
     return x if functions.inputs is None else splines.evaluate_features(functions.inputs, x)
 
 
+def trained_functions(model: Model, weights: Tensor, functions: Functions) -> Functions:
+    """Return the functions with those changes of the inputs (*R, d, K, c) that weights hold."""
+    shape = model.architecture.trained_inputs
+    if shape is None:
+        return functions
+    assert functions.inputs is not None
+    change = weights[..., model.architecture.n_layer_weights :].unflatten(-1, shape)
+    return functions._replace(inputs=functions.inputs + INPUT_RATE * change)
+
+
 def model_activation(model: Model, functions: Functions, frozen: bool = False) -> Activation:
     """Return the activation of the hidden layers."""
     if functions.activation is None:
@@ -143,4 +170,5 @@ def outputs(
 ) -> Tensor:
     """Return the raw outputs (*R, n, o) of the whole model, f of P Algorithm 1."""
     activation = model_activation(model, functions, frozen)
+    functions = trained_functions(model, weights, functions)
     return forward(weights, model_inputs(functions, x), model.architecture, activation)

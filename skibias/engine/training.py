@@ -41,6 +41,8 @@ class TrainingSettings(NamedTuple):
     learning_rate: Tensor  # (R, 1)
     batch_size: int
     n_steps: int
+    judged_by: Loss | None = None  # on validation rows; None: the loss
+    n_averaged: int = 1  # networks, one after the other, that are judged by their mean outputs
     evaluation_interval: int = AVERAGED_STEPS
 
 
@@ -49,7 +51,7 @@ class TrainingState(NamedTuple):
 
     step: int
     averaged_weights: Tensor  # (R, P)
-    validation_loss: Tensor  # (R,); inf where it is not finite
+    validation_loss: Tensor  # (R / n_averaged,); inf where it is not finite
 
 
 def training_steps(
@@ -71,7 +73,7 @@ def training_steps(
         window.add(weights)
         if step % settings.evaluation_interval == 0 or step == settings.n_steps:
             averaged = window.mean()
-            losses = evaluation_loss(model, averaged, functions, validation, settings.loss)
+            losses = _validation_losses(model, averaged, functions, validation, settings)
             yield TrainingState(step, averaged, losses)
 
 
@@ -111,12 +113,15 @@ class WeightWindow:
         return sum(last[1:], last[0]) / len(last)
 
 
-def evaluation_loss(
-    model: Model, weights: Tensor, functions: Functions, rows: Rows, loss: Loss
+def _validation_losses(
+    model: Model, weights: Tensor, functions: Functions, rows: Rows, settings: TrainingSettings
 ) -> Tensor:
-    """Return the loss (R,) on all rows; inf, which is never best, where it is not finite."""
+    """Return the losses on all rows; inf, which is never best, where one is not finite."""
     predictions = predict(model, weights, functions, rows.inputs)
-    result = loss(predictions, rows.targets, rows.weights)
+    if settings.n_averaged > 1:
+        predictions = predictions.unflatten(0, (-1, settings.n_averaged)).mean(1)
+    judge = settings.judged_by or settings.loss
+    result = judge(predictions, rows.targets, rows.weights)
     return torch.where(result.isfinite(), result, math.inf)
 
 

@@ -5,7 +5,7 @@ import pytest
 import sklearn.metrics
 import torch
 
-from skibias.engine.losses import LOSSES, log_loss, squared_error
+from skibias.engine.losses import LOSSES, TIE_WEIGHT, error_rate, log_loss, squared_error
 
 
 @pytest.fixture
@@ -61,3 +61,27 @@ def test_each_network_can_have_its_own_targets_and_weights(name, rows):
     together = LOSSES[name](outputs, own_targets, own_weights)
     alone = [LOSSES[name](*own) for own in zip(outputs, own_targets, own_weights, strict=True)]
     assert torch.equal(together, torch.stack(alone))
+
+
+def test_error_rate_is_the_weighted_share_of_wrong_classes(rows):
+    outputs, classes, weights = rows
+    predicted = outputs.argmax(-1)
+    for own_outputs, own, result in zip(
+        outputs, predicted, error_rate(outputs, classes, weights), strict=True
+    ):
+        expected = 1 - sklearn.metrics.accuracy_score(classes, own, sample_weight=weights)
+        ties = TIE_WEIGHT * float(log_loss(own_outputs, classes, weights))
+        assert float(result) == pytest.approx(expected + ties, rel=1e-12)
+
+
+def test_errors_decide_before_the_loss_and_the_loss_among_equals():
+    # The first network is wrong once but never confident, the others are right: 2 is surer.
+    outputs = torch.tensor([[[0.1, 0], [0.1, 0]], [[0.1, 0], [0, 9]], [[3, 0], [0, 9]]])
+    errors = error_rate(outputs, torch.tensor([0, 1]), torch.ones(2))
+    assert errors[0] > errors[1] > errors[2]
+    wrong_but_calibrated = error_rate(
+        torch.tensor([[[0.1, 0], [0.1, 0]], [[60.0, 0], [60, 0]]]),
+        torch.tensor([0, 1]),
+        torch.ones(2),
+    )
+    assert wrong_but_calibrated[1] > wrong_but_calibrated[0]

@@ -11,6 +11,7 @@ from skibias.engine import splines
 from skibias.engine.activations import FIXED_FUNCTIONS, fixed_activation, spline_activation
 from skibias.engine.episodes import stream
 from skibias.engine.networks import (
+    INPUT_RATE,
     Architecture,
     Functions,
     Model,
@@ -184,3 +185,43 @@ def test_weights_are_drawn_as_torch_draws_those_of_linear_layers():
         for part in (matrix, reference.weight):
             assert float(part.detach().std()) == pytest.approx(bound / 3**0.5, rel=0.1)
             assert abs(float(part.detach().mean())) < 0.15 * bound
+
+
+def trained_inputs_problem(n_networks=3):
+    # Two columns, four knots, three channels: six inputs of the first layer.
+    architecture = Architecture(6, (8, 8), 2, trained_inputs=(2, 4, 3))
+    functions = Functions(inputs=normal(2, 4, 3, seed=3))
+    positions = 3 * torch.rand(30, 2, generator=torch.Generator().manual_seed(4))
+    return Model(architecture, fixed_activation("tanh")), functions, positions
+
+
+def test_trained_input_functions_start_as_the_given_ones():
+    model, functions, positions = trained_inputs_problem()
+    weights = draw_stack(model.architecture, 3)
+    plain = model._replace(architecture=model.architecture._replace(trained_inputs=None))
+    layers = weights[:, : model.architecture.n_layer_weights]
+    assert weights.shape[1] - layers.shape[1] == 2 * 4 * 3
+    expected = outputs(plain, layers, functions, positions)
+    assert torch.equal(outputs(model, weights, functions, positions), expected)
+
+
+def test_trained_input_functions_are_the_start_plus_each_networks_change():
+    model, functions, positions = trained_inputs_problem()
+    weights = draw_stack(model.architecture, 3)
+    n_layers = model.architecture.n_layer_weights
+    change = normal(3, 2, 4, 3, seed=5)
+    weights[:, n_layers:] = change.flatten(1)
+    plain = model._replace(architecture=model.architecture._replace(trained_inputs=None))
+    for number, own in enumerate(outputs(model, weights, functions, positions)):
+        tables = Functions(inputs=functions.inputs + INPUT_RATE * change[number])
+        expected = outputs(plain, weights[number, :n_layers], tables, positions)
+        torch.testing.assert_close(own, expected)
+
+
+def test_only_the_knots_beside_a_row_are_trained():
+    model, functions, _ = trained_inputs_problem()
+    weights = draw_stack(model.architecture, 1).requires_grad_()
+    positions = torch.tensor([[0.5, 2.5]])
+    (gradient,) = grad(outputs(model, weights, functions, positions).sum(), weights)
+    by_knot = gradient[0, model.architecture.n_layer_weights :].reshape(2, 4, 3).abs().sum(-1)
+    assert (by_knot > 0).tolist() == [[True, True, False, False], [False, False, True, True]]

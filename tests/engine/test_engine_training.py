@@ -61,6 +61,21 @@ def test_a_stack_equals_each_network_alone_bit_for_bit(optimizer):
             assert torch.equal(whole.validation_loss[number], alone.validation_loss[0])
 
 
+def test_input_functions_train_alike_in_a_stack_and_alone():
+    architecture = Architecture(3 * 4, (16, 16), 2, trained_inputs=(3, 5, 4))
+    weights = torch.stack([draw_weights(architecture, stream(0, number)) for number in range(3)])
+    functions = Functions(inputs=torch.linspace(-1, 1, 5)[:, None].expand(3, 5, 4))
+    data = make_rows()
+    data = data._replace(inputs=data.inputs.clamp(-2, 2) + 2)
+    model, own = Model(architecture, fixed_activation("relu")), settings(1, n_steps=50)
+    together = train(model, functions, weights, own, data=data)[-1]
+    change = together.averaged_weights[:, architecture.n_layer_weights :]
+    assert (change.abs().amax(1) > 0.001).all()
+    for number in range(3):
+        alone = train(model, functions, weights[number : number + 1], own, data=data)[-1]
+        assert torch.equal(together.averaged_weights[number], alone.averaged_weights[0])
+
+
 def test_kept_weights_are_the_mean_of_the_last_fifty_steps_of_gradient_descent():
     # P E.1. Batches of all rows, so that a plain loop can follow; loss on the averaged weights.
     rows, weights = make_rows(torch.float64), draw_stack(2, torch.float64)
@@ -80,6 +95,22 @@ def test_kept_weights_are_the_mean_of_the_last_fifty_steps_of_gradient_descent()
         errors = outputs(model, expected, Functions(), rows.inputs[30:]) - rows.targets[30:]
         expected_loss = errors.square().mean((1, 2))
         torch.testing.assert_close(state.validation_loss, expected_loss, rtol=1e-6, atol=0)
+
+
+def test_networks_can_be_judged_together_and_by_something_else_than_their_loss():
+    model, weights = Model(ARCHITECTURE, fixed_activation("tanh")), draw_stack(4)
+
+    def largest_error(predictions, targets, row_weights):
+        return (predictions - targets).abs().amax((-1, -2))
+
+    alone = train(model, Functions(), weights, settings(1))[-1]
+    pairs = train(model, Functions(), weights, settings(1, n_averaged=2, judged_by=largest_error))
+    assert torch.equal(pairs[-1].averaged_weights, alone.averaged_weights)
+    rows = make_rows()
+    predictions = outputs(model, alone.averaged_weights, Functions(), rows.inputs[30:])
+    means = predictions.reshape(2, 2, 10, 2).mean(1)
+    expected = largest_error(means, rows.targets[30:], None)
+    torch.testing.assert_close(pairs[-1].validation_loss, expected)
 
 
 def test_the_last_step_is_evaluated_between_intervals_too():

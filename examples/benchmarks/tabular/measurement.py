@@ -1,0 +1,241 @@
+"""One fit: from a job to a row of results.
+
+Notation
+--------
+n : rows, d : features
+"""
+
+import contextlib
+import importlib.metadata
+import platform
+import resource
+import time
+import warnings
+from typing import Any, NamedTuple
+
+from .models import MODELS
+from .protocol import CLASSIFICATION, draw_split
+from .results import OK
+
+MAX_STATUS = 300  # characters
+WARM_UP_ROWS = 64
+
+
+class Job(NamedTuple):
+    """What to fit to what."""
+
+    set: str
+    task: str
+    split: int
+    model: str
+    max_rows: int | None = None
+    with_complexity: bool = True
+
+    def identity(self):
+        """Return the cells that are known before the fit."""
+        return {
+            "set": self.set,
+            "task": self.task,
+            "split": self.split,
+            "model": self.model,
+            "max_rows": "" if self.max_rows is None else self.max_rows,
+            "seed": self.split,
+        }
+
+
+class Table(NamedTuple):
+    """A data set."""
+
+    X: Any  # (n, d) float64
+    y: Any  # (n,) class numbers or values
+    version: str = "benchmark"  # or what a local copy is instead
+
+
+class Chosen(NamedTuple):
+    """What the validation rows chose."""
+
+    name: str
+    model: Any
+
+
+def error_text(error):
+    """Return an error's class and message on one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def measure(job, load):
+    """Fit a job's model and return the row, which holds the error if there is one.
+
+    Parameters
+    ----------
+    job : Job
+    load : callable
+        (set, task) -> `Table`.
+
+    Returns
+    -------
+    dict
+        Cells by the names of `results.FIELDS`.
+    """
+    row = {**job.identity(), **versions(MODELS[job.model].package)}
+    try:
+        table = load(job.set, job.task)
+        row |= {"data_version": table.version, **fit_and_score(job, table.X, table.y)}
+    except Exception as error:  # whatever it is, the other fits go on
+        return row | {"status": error_text(error)[:MAX_STATUS]}
+    return row | {"status": OK}
+
+
+def load_set(name, task):
+    """Return the `Table` of a set."""
+    from skibias.datasets import fetch_tabular
+
+    bunch = fetch_tabular(name, task=task)
+    return Table(bunch.data.to_numpy(), bunch.target.to_numpy(), bunch.details["version"])
+
+
+def versions(package):
+    """Return the versions of the libraries and of the model's package."""
+    names = ("skibias", "scikit-learn", "torch", "numpy")
+    return {name: version(name) for name in names} | {"package": f"{package} {version(package)}"}
+
+
+def version(package):
+    """Return a package's version; skibias may run from its source, not installed."""
+    if package == "skibias":
+        import skibias
+
+        return skibias.__version__
+    return importlib.metadata.version(package)
+
+
+def fit_and_score(job, X, y):
+    """Return the cells of results for a job's model on a set, X (n, d) and y (n,)."""
+    split = draw_split(len(X), job.split, job.max_rows)
+    train, validation, test = ((X[part], y[part]) for part in split)
+    candidates = MODELS[job.model].build(job.task, job.split)
+    warm_up(next(iter(candidates.values())), job.task)
+    before, start = peak_mb(), time.perf_counter()
+    chosen = fit_candidates(candidates, train, validation)
+    fitted, after = time.perf_counter(), peak_mb()
+    predictions = chosen.model.predict(test[0])
+    predicted = time.perf_counter()
+    cells = {
+        "fit_seconds": round(fitted - start, 3),
+        "predict_seconds": round(predicted - fitted, 3),
+        "peak_mb": round(after, 1),
+        "fit_mb": round(after - before, 1),
+        "candidate": chosen.name,
+        "n_candidates": len(candidates),
+        "n_train": len(train[0]),
+        "n_validation": len(validation[0]),
+        "n_test": len(test[0]),
+        "n_features": X.shape[1],
+        **describe(chosen.model),
+        **scores("test", job.task, test[1], predictions),
+        **scores("train", job.task, train[1], chosen.model.predict(train[0])),
+    }
+    if job.with_complexity:
+        cells["tv_complexity"] = complexity(chosen.model, job.task, *train)
+    return cells
+
+
+def warm_up(model, task):
+    """Fit a copy to a few random rows: libraries load parts of themselves in the first fit."""
+    import numpy as np
+    from sklearn.base import clone
+
+    random = np.random.RandomState(0)
+    X, y = random.uniform(size=(WARM_UP_ROWS, 3)), random.uniform(size=WARM_UP_ROWS)
+    # What fails here for other reasons than so few rows fails again where it is recorded.
+    with contextlib.suppress(Exception), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        clone(model).fit(X, (y > 0.5).astype(int) if task == CLASSIFICATION else y)
+
+
+def fit_candidates(candidates, train, validation):
+    """Fit every candidate to the training rows, and choose by the score on the validation rows.
+
+    Parameters
+    ----------
+    candidates : dict of estimators
+        Unfitted, by name. One that cannot be fitted (diverging, for example) is out.
+    train, validation : (X, y)
+
+    Returns
+    -------
+    Chosen
+
+    Raises
+    ------
+    Exception
+        The last one, if no candidate can be fitted.
+    """
+    best_score, best, failure = float("-inf"), None, None
+    for name, model in candidates.items():
+        try:
+            model.fit(*train)
+            score = model.score(*validation) if len(candidates) > 1 else 0.0
+        except Exception as error:
+            failure = error
+            continue
+        if score > best_score:
+            best_score, best = score, Chosen(name, model)
+    if best is None:
+        raise failure or ValueError("No candidate has a finite score on the validation rows.")
+    return best
+
+
+def scores(part, task, y, predictions):
+    """Return accuracy, or R2 and root mean squared error, of predictions for a part's y (n,)."""
+    from sklearn.metrics import accuracy_score, r2_score, root_mean_squared_error
+
+    predictions = predictions.reshape(len(y))  # catboost: a column, for several classes
+    if task == CLASSIFICATION:
+        return {f"{part}_score": accuracy_score(y, predictions)}
+    return {
+        f"{part}_score": r2_score(y, predictions),
+        f"{part}_rmse": root_mean_squared_error(y, predictions),
+    }
+
+
+def complexity(model, task, X, y):
+    """Return the TV complexity between training rows, of probabilities or values."""
+    from skibias import tv_complexity
+
+    response = "predict_proba" if task == CLASSIFICATION else "predict"
+    return tv_complexity(model, X, y, response_method=response)
+
+
+def describe(model):
+    """Return what a fitted model says about its layers, its candidates and its choice."""
+    model = getattr(model, "regressor_", model)
+    while hasattr(model, "steps"):
+        model = model.steps[-1][1]
+    cells = {}
+    if hasattr(model, "hidden_layer_sizes"):
+        cells["n_hidden_layers"] = len(model.hidden_layer_sizes)
+    if hasattr(model, "candidates_"):
+        table = model.candidates_
+        number = list(table["status"]).index("chosen")
+        cells |= {
+            "n_inner_candidates": len(table["name"]),
+            "chosen_name": table["name"][number],
+            "chosen_inputs": table["inputs"][number],
+            "start": activation_start(model, int(table["restart"][number])),
+        }
+    return cells
+
+
+def activation_start(model, restart):
+    """Return what a network's activation was before it was learned; "" if it was not learned."""
+    if restart < 0:
+        return ""
+    first_snapshot = model.meta_history_["activation"]["functions"][0]
+    return "relu" if any(first_snapshot[restart][0].values) else "zeros"
+
+
+def peak_mb():
+    """Return the largest resident size of this process so far, in MB."""
+    unit = 1 if platform.system() == "Darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

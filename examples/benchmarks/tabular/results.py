@@ -1,0 +1,102 @@
+"""The file of results: one CSV row per fit, appended as soon as the fit has ended.
+
+A row is one line, written at once. A run that was killed can therefore leave no more than one
+unfinished last line, which counts as not written.
+"""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+KEY = ("set", "task", "split", "model")
+OK = "ok"
+FIELDS = (
+    *KEY,
+    "status",  # "ok", or what went wrong
+    "train_score",  # accuracy, or R2
+    "test_score",
+    "train_rmse",  # regression only
+    "test_rmse",
+    "tv_complexity",
+    "start",  # "zeros" or "relu": of the learned activation that was chosen
+    "candidate",  # of a tuned model: what the validation rows chose
+    "chosen_name",  # of a network of skibias: what it chose itself
+    "chosen_inputs",
+    "n_hidden_layers",
+    "n_candidates",  # fits that the validation rows chose among
+    "n_inner_candidates",  # candidates that a network of skibias compared itself
+    "fit_seconds",  # of all candidates, with choosing
+    "predict_seconds",  # of the test rows
+    "peak_mb",  # of the process, until the end of the fit
+    "fit_mb",  # by how much the fit raised that peak, libraries being loaded
+    "data_version",  # "benchmark", or what was made from a local copy
+    "n_train",
+    "n_validation",
+    "n_test",
+    "n_features",
+    "max_rows",  # the subset that was used; empty: all rows
+    "seed",
+    "skibias",  # versions
+    "scikit-learn",
+    "torch",
+    "numpy",
+    "package",  # of the model, with its version
+)
+
+
+def key_of(row):
+    """Return what identifies a fit."""
+    return tuple(str(row[name]) for name in KEY)
+
+
+def read_rows(path):
+    """Return the finished rows of a file as dicts of str, or none if there is no file.
+
+    Raises
+    ------
+    ValueError
+        If the file has other columns.
+    """
+    path = Path(path)
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    finished = text[: text.rfind("\n") + 1]
+    if not finished:
+        return []
+    reader = csv.DictReader(io.StringIO(finished))
+    if tuple(reader.fieldnames) != FIELDS:
+        raise ValueError(f"The columns of {path} are not those of this benchmark's results.")
+    return list(reader)
+
+
+def open_results(path):
+    """Make a file ready for `append_row`, and return the rows it holds.
+
+    A missing file is started with the header; an unfinished last line is cut off.
+    """
+    path = Path(path)
+    rows = read_rows(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "ab+") as file:
+        file.seek(0)
+        finished = file.read().rfind(b"\n") + 1
+        file.truncate(finished)
+        if not finished:
+            _write_line(file, FIELDS)
+    return rows
+
+
+def append_row(path, row):
+    """Append a row; what it lacks stays empty."""
+    with open(path, "ab") as file:
+        _write_line(file, [row.get(name, "") for name in FIELDS])
+
+
+def _write_line(file, cells):
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(
+        " ".join(cell.split()) if isinstance(cell, str) else cell for cell in cells
+    )
+    file.write(line.getvalue().encode())
+    file.flush()
+    os.fsync(file.fileno())
