@@ -357,6 +357,16 @@ class _LearnedActivationMLP(BaseEstimator):
         by_network = columns.reshape(*X.shape, len(self.weights_), -1).transpose(2, 0, 1, 3)
         return by_network.reshape(*by_network.shape[:2], -1)
 
+    def _first_inputs(self):
+        """Return the input functions of the first network, or those of all."""
+        if not self._own_inputs_:
+            return self.input_activations_
+        n_channels = self.input_activations_[0].n_channels // len(self.weights_)
+        return [
+            SplineActivation(function.knots, function.values[:, :n_channels])
+            for function in self.input_activations_
+        ]
+
     def _activation(self):
         functions = self.activation_ if isinstance(self.activation_, list) else [self.activation_]
         return network_activation(functions)

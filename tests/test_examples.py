@@ -63,12 +63,3 @@ def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):
     assert {name for name, _, _ in rows} == {"spline", "tanh", "relu"}
     assert all(float(milliseconds) > 0 for _, milliseconds, _ in rows)
     assert all(float(ratio) == 1 for name, _, ratio in rows if name == "spline")
-
-
-def test_electricity_benchmark_says_what_is_missing(tmp_path):
-    script = "benchmarks/bench_electricity.py"
-    for folder in ("", str(tmp_path)):
-        result = run(script, folder=tmp_path, SKIBIAS_DATA=folder)
-        assert result.returncode == 1
-        assert "SKIBIAS_DATA" in result.stderr and "electricity.parquet" in result.stderr
-        assert "Traceback" not in result.stderr

@@ -67,7 +67,7 @@ class ActivationDisplay:
         ----------
         estimator : LearnedActivationMLPClassifier, LearnedActivationMLPRegressor or IAFTransformer
             Fitted. The activations of hidden layers come first, the functions of input columns
-            follow, if there are any.
+            follow, if there are any; where every network has its own, those of the first one.
         feature_names : array-like of str, default=None
             Titles for the input columns; None takes ``feature_names_in_``, or x0, x1, ….
         max_features : int or None, default=12
@@ -181,7 +181,7 @@ def _functions(estimator) -> tuple[list, list]:
     hidden = estimator.activation_
     return (
         list(hidden) if isinstance(hidden, list) else [hidden],
-        list(estimator.input_activations_ or []),
+        list(estimator._first_inputs() or []),
     )
 
 
