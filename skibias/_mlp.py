@@ -60,7 +60,8 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
     input_activations : {"auto", "learned"}, None, IAFTransformer or list, default="auto"
         Learned functions of the input columns. "learned": up to 16 functions of every column are
         meta-learned, and every network then goes on training a copy of them with its weights.
-        "auto": tried with and without under ``activation="auto"``, otherwise none. An unfitted
+        "auto": tried with and without under ``activation="auto"`` if there are at most 512
+        columns, otherwise none. An unfitted
         `IAFTransformer` is learned anew with its settings and stays as it is while networks are
         trained; ``FrozenEstimator(fitted_transformer)`` or a list of `SplineActivation`, one per
         column, is taken as it is.

@@ -55,7 +55,9 @@ TRAINED_CHANNELS, MIN_CHANNELS = 16, 2
 TRAINED_KNOTS = 129
 # Networks of a finalist: averaging helps those with input functions of their own more than others.
 CONTEST_NETWORKS = 2
-MAX_FIRST_LAYER = 512  # inputs of the first layer beyond which columns get fewer channels
+# Inputs of the first layer beyond which columns get fewer channels, and columns beyond which "auto"
+# tries none.
+MAX_FIRST_LAYER = 512
 # Settings of an estimator's learner that are meant for activations, not for input functions.
 INPUT_LEARNER = {
     "init": "auto",
@@ -244,6 +246,7 @@ def _learns(estimator, problem) -> bool:
         isinstance(estimator.activation, str)
         and estimator.activation == "auto"
         and len(problem.rows.X) >= MIN_LEARNING_ROWS
+        and problem.rows.X.shape[1] <= MAX_FIRST_LAYER
     )
 
 

@@ -221,6 +221,13 @@ def test_predictions_are_the_networks_on_their_own_input_functions(iris):
     np.testing.assert_allclose(model.decision_function(X), np.mean(logits, 0), atol=1e-10)
 
 
+def test_auto_leaves_very_many_columns_alone():
+    X = np.random.default_rng(0).normal(size=(120, 513))
+    for n_columns, tried in [(512, {"scaled", "learned 0"}), (513, {"scaled"})]:
+        model = quick_classifier(n_estimators=1, max_iter=1).fit(X[:, :n_columns], X[:, 0] > 0)
+        assert set(model.candidates_["inputs"]) == tried
+
+
 def test_many_columns_get_fewer_channels():
     assert [trained_channels(count) for count in (1, 32, 64, 200, 5000)] == [16, 16, 8, 2, 2]
 
