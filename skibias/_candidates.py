@@ -23,7 +23,7 @@ from skibias._targets import TargetEncoding
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import stream
-from skibias.engine.losses import LOSSES, STOPPING_LOSSES
+from skibias.engine.losses import LOSSES, STOPPING_LOSSES, training_loss
 from skibias.engine.networks import Architecture, Functions, Model, draw_weights
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.training import (
@@ -63,6 +63,7 @@ class TrainingPlan(NamedTuple):
     patience: int  # evaluations without any improvement that end the training of a stack
     counts_errors: bool = False  # classifiers are judged by their errors, not by their loss
     n_networks: int = 1  # per candidate, judged together
+    label_smoothing: float = 0.0
 
     def screening(self) -> TrainingPlan:
         """The same plan for narrow networks and a short time."""
@@ -271,11 +272,11 @@ def _train_stack(candidates, model, functions, stack: StackRows, contest: Contes
     rates = (plan.learning_rate / prefactors).repeat_interleave(n_copies)[:, None]
     settings = TrainingSettings(
         OPTIMIZERS[plan.optimizer],
-        LOSSES[contest.encoding.loss],
+        training_loss(contest.encoding.loss, plan.label_smoothing),
         rates.to(contest.device),
         plan.batch_size,
         plan.n_steps,
-        STOPPING_LOSSES[contest.encoding.loss] if plan.counts_errors else None,
+        (STOPPING_LOSSES if plan.counts_errors else LOSSES)[contest.encoding.loss],
         plan.n_networks,
     )
     generator = stream(contest.seed, "candidate batches")

@@ -80,6 +80,9 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         classes and "robust" for values, which often depend on how far out a value lies.
     optimizer : {"rmsprop", "adam", "momentum", "sgd"}, default="rmsprop"
     learning_rate : float, default=0.001
+    label_smoothing : float, default=0.1
+        Share of every label that is spread evenly over all classes while networks are trained;
+        none in regression.
     batch_size : int or "auto", default="auto"
         "auto" is a tenth of the training rows, at least 32 and at most 256.
     max_iter : int, default=100
@@ -159,6 +162,7 @@ class _LearnedActivationMLP(BaseEstimator):
         "scaling": [StrOptions({"auto", *SCALINGS}), None],
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -183,6 +187,7 @@ class _LearnedActivationMLP(BaseEstimator):
         scaling="auto",
         optimizer="rmsprop",
         learning_rate=0.001,
+        label_smoothing=0.1,
         batch_size="auto",
         max_iter=100,
         early_stopping=True,
@@ -203,6 +208,7 @@ class _LearnedActivationMLP(BaseEstimator):
         self.scaling = scaling
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.label_smoothing = label_smoothing
         self.batch_size = batch_size
         self.max_iter = max_iter
         self.early_stopping = early_stopping
@@ -338,6 +344,7 @@ class _LearnedActivationMLP(BaseEstimator):
 
         return FinalSettings(
             loss=problem.encoding.loss,
+            label_smoothing=self.label_smoothing,
             optimizer=self.optimizer,
             learning_rate=self.learning_rate / choice.candidate.prefactor,
             batch_size=resolve_batch_size(self.batch_size, n_rows),

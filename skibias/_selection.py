@@ -334,6 +334,7 @@ def _contest(estimator, problem, columns, folds) -> Contest:
         patience=max(1, estimator.n_iter_no_change * steps_per_epoch // AVERAGED_STEPS),
         counts_errors=True,
         n_networks=min(CONTEST_NETWORKS, estimator.n_estimators),
+        label_smoothing=estimator.label_smoothing,
     )
     return Contest(
         problem.rows, problem.encoding, columns, folds, plan, problem.seed, problem.device

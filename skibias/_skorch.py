@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from skibias.engine.episodes import Rows
-from skibias.engine.losses import LOSSES, STOPPING_LOSSES
+from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
 from skibias.engine.networks import Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.training import WeightWindow, predict
@@ -28,6 +28,7 @@ class FinalSettings(NamedTuple):
     """How the chosen network is trained."""
 
     loss: str
+    label_smoothing: float
     optimizer: str
     learning_rate: float
     batch_size: int
@@ -93,7 +94,7 @@ def _compose_net(module, averaging, generator, settings: FinalSettings) -> Neura
     return NeuralNet(
         module,
         criterion=_MeanLoss,
-        criterion__loss=settings.loss,
+        criterion__loss=training_loss(settings.loss, settings.label_smoothing),
         optimizer=_EngineOptimizer,
         optimizer__name=settings.optimizer,
         lr=settings.learning_rate,
@@ -150,9 +151,9 @@ class _NetworkStack(nn.Module):
 class _MeanLoss(nn.Module):
     """Sum over the networks of their mean losses, so that each is trained as if alone."""
 
-    def __init__(self, loss: str) -> None:
+    def __init__(self, loss: Loss) -> None:
         super().__init__()
-        self.loss = LOSSES[loss]
+        self.loss = loss
 
     def forward(self, predictions: Tensor, target_and_weight: tuple[Tensor, Tensor]) -> Tensor:
         return self.loss(predictions, *target_and_weight).sum()

@@ -433,6 +433,7 @@ def test_a_class_with_one_row_stays_in_training(iris):
         ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"n_iter_no_change": 0}, "'n_iter_no_change' parameter"),
         ({"n_estimators": 0}, "'n_estimators' parameter"),
+        ({"label_smoothing": 1}, "'label_smoothing' parameter"),
         ({"device": "tpu"}, "'device' parameter.*'tpu'"),
         ({"device": "cuda:99"}, "'device' parameter.*'cuda:99'"),
         ({"random_state": "seed"}, "'random_state' parameter"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -14,11 +15,16 @@ Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 TIE_WEIGHT = 1e-4  # a nat counts as much as one row in ten thousand
 
 
-def log_loss_rows(outputs: Tensor, targets: Tensor) -> Tensor:
-    """Cross entropy (*R, n) of softmax(outputs) with class numbers ``targets`` (int64)."""
+def log_loss_rows(outputs: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Cross entropy (*R, n) of softmax(outputs) with class numbers ``targets`` (int64).
+
+    ``smoothing`` is the share of a label that is spread evenly over all classes.
+    """
     index = targets.expand(outputs.shape[:-1])[..., None]
-    own = outputs.gather(-1, index).squeeze(-1)
-    return outputs.logsumexp(-1) - own
+    wanted = outputs.gather(-1, index).squeeze(-1)
+    if smoothing:
+        wanted = torch.lerp(wanted, outputs.mean(-1), smoothing)
+    return outputs.logsumexp(-1) - wanted
 
 
 def squared_error_rows(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -29,6 +35,17 @@ def squared_error_rows(outputs: Tensor, targets: Tensor) -> Tensor:
 def log_loss(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     """Weighted mean of `log_loss_rows`."""
     return weighted_mean(log_loss_rows(outputs, targets), weights)
+
+
+def training_loss(name: str, smoothing: float) -> Loss:
+    """Return the loss that networks are trained with; labels are smoothed, values are not."""
+    if name != "log_loss" or smoothing == 0:
+        return LOSSES[name]
+
+    def smoothed_log_loss(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+        return weighted_mean(log_loss_rows(outputs, targets, smoothing), weights)
+
+    return smoothed_log_loss
 
 
 def squared_error(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

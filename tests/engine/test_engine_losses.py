@@ -5,7 +5,14 @@ import pytest
 import sklearn.metrics
 import torch
 
-from skibias.engine.losses import LOSSES, TIE_WEIGHT, error_rate, log_loss, squared_error
+from skibias.engine.losses import (
+    LOSSES,
+    TIE_WEIGHT,
+    error_rate,
+    log_loss,
+    squared_error,
+    training_loss,
+)
 
 
 @pytest.fixture
@@ -26,6 +33,18 @@ def test_log_loss_equals_torch_and_sklearn(rows):
         probabilities = own_outputs.softmax(-1).numpy()
         expected = sklearn.metrics.log_loss(classes, probabilities, sample_weight=weights)
         assert float(own_result) == pytest.approx(expected, rel=1e-12)
+
+
+def test_smoothed_training_loss_equals_torch_and_leaves_values_alone(rows):
+    outputs, classes, weights = rows
+    smoothed = training_loss("log_loss", 0.1)(outputs, classes, weights)
+    for own_result, own_outputs in zip(smoothed, outputs, strict=True):
+        row_losses = torch.nn.functional.cross_entropy(
+            own_outputs, classes, reduction="none", label_smoothing=0.1
+        )
+        torch.testing.assert_close(own_result, (row_losses * weights).sum() / weights.sum())
+    assert training_loss("log_loss", 0) is log_loss
+    assert training_loss("squared_error", 0.1) is squared_error
 
 
 def test_log_loss_is_finite_for_large_outputs():
