@@ -147,7 +147,11 @@ def model_inputs(functions: Functions, x: Tensor) -> Tensor:
 
 
 def trained_functions(model: Model, weights: Tensor, functions: Functions) -> Functions:
-    """Return the functions with those changes of the inputs (*R, d, K, c) that weights hold."""
+    """Return the functions with those changes of the inputs (*R, d, K, c) that weights hold.
+
+    Differs from the paper: its input functions (P 3.3) are meta-learned only. Training them on
+    with the weights is worth more on tables than learning them first.
+    """
     shape = model.architecture.trained_inputs
     if shape is None:
         return functions
