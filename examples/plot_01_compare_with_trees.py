@@ -69,7 +69,7 @@ print(f"{len(X)} rows, {X.shape[1]} columns, {y.mean():.1%} {magic.target_names[
 #
 # All of them have their default settings, but for what the name says. A network's columns are
 # scaled by ranks inside the estimator, which averages four networks. The prefactor :math:`\alpha`
-# of :math:`\tanh(\alpha z)` is chosen by a grid search; a larger one makes rougher functions. The
+# of :math:`\tanh(\alpha z)` is chosen by a grid search over a smaller inner split; a larger one makes rougher functions. The
 # learned activation is learned once, from ReLU. The default compares all of these itself.
 
 RELU, TANH = "ReLU network", "tanh network, prefactor searched"
@@ -88,7 +88,7 @@ def make_models(seed):
         return LearnedActivationMLPClassifier(**settings | parameters)
 
     one_restart = settings.get("learner", ActivationLearner(n_restarts=1))
-    inner = StratifiedShuffleSplit(1, test_size=0.2, random_state=seed)
+    inner = StratifiedShuffleSplit(1, train_size=0.3, test_size=0.2, random_state=seed)
     return {
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
         "k nearest neighbours": make_pipeline(StandardScaler(), KNeighborsClassifier()),

@@ -37,7 +37,7 @@ SCREENING_WIDTH = 64  # learned functions carry over to wider networks (P 3.3)
 # At the rate of wide networks, narrow ones are far from trained after so few steps, and the
 # ranking would favour candidates that merely learn quickly.
 NARROW_RATE = 3.0
-SCREENING_STEPS = 1000
+SCREENING_STEPS = 1000  # at most, and half of those of the final training
 SCREENING_PATIENCE = 4  # evaluations without any improvement that end the training of a stack
 
 
@@ -72,7 +72,7 @@ class TrainingPlan(NamedTuple):
         return self._replace(
             hidden_layer_sizes=sizes,
             learning_rate=self.learning_rate * (NARROW_RATE if is_narrower else 1.0),
-            n_steps=min(self.n_steps, SCREENING_STEPS),
+            n_steps=max(1, min(self.n_steps // 2, SCREENING_STEPS)),
             patience=min(self.patience, SCREENING_PATIENCE),
             counts_errors=False,  # the loss tells more after a short training
             n_networks=1,

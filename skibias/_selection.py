@@ -53,6 +53,7 @@ INPUT_CHANNELS = 8  # of functions that are learned first and then fixed
 # Of functions that networks go on training.
 TRAINED_CHANNELS, MIN_CHANNELS = 16, 2
 TRAINED_KNOTS = 129
+ROWS_PER_CHANNEL = 50
 # Networks of a finalist: averaging helps those with input functions of their own more than others.
 CONTEST_NETWORKS = 2
 # Inputs of the first layer beyond which columns get fewer channels, and columns beyond which "auto"
@@ -217,7 +218,7 @@ def _input_sets(estimator, problem):
         return [InputSet(wanted.estimator.activations_, trained=False)], {}, []
     if isinstance(wanted, str):
         learner = network_learner(estimator).set_params(**INPUT_LEARNER)
-        n_channels = trained_channels(problem.rows.X.shape[1])
+        n_channels = trained_channels(*problem.rows.X.shape)
         settings = InputSettings(n_channels, activation=_given_activation(estimator))
     else:
         learner = transformer_learner(wanted).set_params(verbose=estimator.verbose)
@@ -226,9 +227,10 @@ def _input_sets(estimator, problem):
     return [InputSet(own, isinstance(wanted, str)) for own in sets], history, dropped
 
 
-def trained_channels(n_columns) -> int:
-    """Return the functions per column of an estimator: fewer where there are many columns."""
-    return max(MIN_CHANNELS, min(TRAINED_CHANNELS, MAX_FIRST_LAYER // n_columns))
+def trained_channels(n_rows, n_columns) -> int:
+    """Return the functions per column of an estimator: fewer for few rows or many columns."""
+    affordable = min(n_rows // ROWS_PER_CHANNEL, MAX_FIRST_LAYER // n_columns)
+    return max(MIN_CHANNELS, min(TRAINED_CHANNELS, affordable))
 
 
 def network_columns(X, scaler, inputs: InputSet | None) -> NetworkColumns:

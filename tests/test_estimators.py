@@ -228,8 +228,10 @@ def test_auto_leaves_very_many_columns_alone():
         assert set(model.candidates_["inputs"]) == tried
 
 
-def test_many_columns_get_fewer_channels():
-    assert [trained_channels(count) for count in (1, 32, 64, 200, 5000)] == [16, 16, 8, 2, 2]
+def test_many_columns_or_few_rows_get_fewer_channels():
+    assert [trained_channels(9999, count) for count in (1, 32, 64, 200, 5000)] == [16, 16, 8, 2, 2]
+    assert [trained_channels(count, 10) for count in (100, 400, 800)] == [2, 8, 16]
+    assert trained_channels(400, 128) == 4
 
 
 @pytest.mark.parametrize("make", [quick_classifier, quick_regressor])
