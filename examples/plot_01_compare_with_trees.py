@@ -69,8 +69,9 @@ print(f"{len(X)} rows, {X.shape[1]} columns, {y.mean():.1%} {magic.target_names[
 #
 # All of them have their default settings, but for what the name says. A network's columns are
 # scaled by ranks inside the estimator, which averages four networks. The prefactor :math:`\alpha`
-# of :math:`\tanh(\alpha z)` is chosen by a grid search over a smaller inner split; a larger one makes rougher functions. The
-# learned activation is learned once, from ReLU. The default compares all of these itself.
+# of :math:`\tanh(\alpha z)` is chosen by a grid search over a smaller inner split; a larger one
+# makes rougher functions. The learned activation is learned once, from ReLU. The default compares
+# all of these itself.
 
 RELU, TANH = "ReLU network", "tanh network, prefactor searched"
 ACTIVATION, INPUTS = "learned activation", "learned input functions"
