@@ -59,8 +59,9 @@ def train_networks(
     """Train a stack of E networks (E, P) on the same batches.
 
     Weights are judged as the mean over the last steps. With validation rows, training stops after
-    ``n_iter_no_change`` epochs without a better loss and the best epoch's weights come back;
-    without, it runs for ``max_epochs`` and the last ones do.
+    ``n_iter_no_change`` epochs without fewer errors (or a lower squared error) of the networks'
+    mean outputs, and the best epoch's weights come back; without, it runs for ``max_epochs`` and
+    the last ones do.
     """
     averaging = _AveragedValidation(model, functions, validation, settings)
     net = _compose_net(_NetworkStack(model, functions, weights), averaging, generator, settings)

@@ -520,6 +520,38 @@ def test_when_all_diverge_the_error_says_what_to_try(iris):
 # Final training
 
 
+def test_labels_are_smoothed_in_the_final_training_and_values_are_not(iris):
+    options = {"activation": "relu", "n_estimators": 1}
+    weights = [
+        make(label_smoothing=smoothing, **options).fit(*iris).weights_
+        for make in (quick_classifier, quick_regressor)
+        for smoothing in (0, 0.3)
+    ]
+    assert not np.array_equal(weights[0], weights[1])
+    assert np.array_equal(weights[2], weights[3])
+
+
+@pytest.mark.parametrize(
+    ("make", "scaling"), [(quick_classifier, "quantile"), (quick_regressor, "robust")]
+)
+def test_auto_scaling_is_by_ranks_for_classes_and_robust_for_values(make, scaling, iris):
+    options = {"activation": "relu", "n_estimators": 1}
+    automatic, named = (make(scaling=own, **options).fit(*iris) for own in ("auto", scaling))
+    assert np.array_equal(automatic.weights_, named.weights_)
+
+
+def test_finalists_are_judged_by_their_errors_and_relu_is_always_one(fitted, iris):
+    table = fitted.candidates_
+    is_final = np.isfinite(table["validation_score"])
+    relu = table["name"] == "relu"
+    assert is_final[relu].all()
+    # Shares of held-out rows, of which the data hold one twice, but for the ties that losses break.
+    errors = -table["validation_score"][is_final]
+    distinct = np.unique(np.column_stack(iris), axis=0)
+    n_held_out = sum(round(0.15 * count) for count in np.bincount(distinct[:, -1].astype(int)))
+    assert np.abs(errors * n_held_out - np.round(errors * n_held_out)).max() < 0.02
+
+
 def test_early_stopping_restores_the_best_epoch():
     X, y = make_classification(300, flip_y=0.3, random_state=0)
     model = quick_classifier(activation="relu", max_iter=80, n_iter_no_change=3).fit(X, y)
