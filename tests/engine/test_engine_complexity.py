@@ -1,10 +1,20 @@
-"""Variation along a path against its definition."""
+"""Measures of complexity against their definitions and closed forms."""
 
 import numpy as np
 import pytest
 import torch
 
-from skibias.engine.complexity import path_variation
+from skibias.engine.complexity import (
+    beside_line,
+    chebyshev_basis,
+    effective_rank,
+    legendre_basis,
+    lz_phrases,
+    path_frequency,
+    path_order,
+    path_variation,
+    quantize,
+)
 
 
 def reference_variation(values):
@@ -44,3 +54,104 @@ def test_scales_with_the_function_and_not_with_the_direction_of_the_path():
     values = torch.from_numpy(np.random.RandomState(0).randn(50))
     torch.testing.assert_close(path_variation(-3 * values), 3 * path_variation(values))
     torch.testing.assert_close(path_variation(values.flip(0)), path_variation(values))
+
+
+def wave(frequency, n_points=100):
+    return torch.sin(2 * np.pi * frequency * torch.linspace(0, 1, n_points, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("frequency", [1, 2, 7, 40])
+def test_a_sine_scores_its_frequency(frequency):
+    assert path_frequency(wave(frequency)).item() == pytest.approx(frequency, rel=1e-9)
+
+
+def test_frequencies_are_weighted_by_their_magnitudes():
+    mixed = 3 * wave(2) + wave(10)
+    assert path_frequency(mixed).item() == pytest.approx((3 * 2 + 10) / 4, rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["chebyshev", "legendre"])
+def test_nodes_and_coefficients_equal_numpys(name):
+    basis = {"chebyshev": chebyshev_basis, "legendre": legendre_basis}[name](20)
+    module = getattr(np.polynomial, name)
+    nodes = module.chebgauss if name == "chebyshev" else module.leggauss
+    evaluate = module.chebval if name == "chebyshev" else module.legval
+    np.testing.assert_allclose(basis.nodes, np.sort(nodes(20)[0]), atol=1e-13)
+    coefficients = np.random.RandomState(0).randn(20)
+    values = torch.from_numpy(evaluate(basis.nodes.numpy(), coefficients))
+    np.testing.assert_allclose(values @ basis.analysis, coefficients, atol=1e-11)
+
+
+@pytest.mark.parametrize("make_basis", [chebyshev_basis, legendre_basis])
+@pytest.mark.parametrize("order", [2, 3, 8, 19])
+def test_a_polynomial_of_the_basis_scores_its_order(make_basis, order):
+    basis = make_basis(20)
+    own = torch.linalg.inv(basis.analysis)[order]  # the polynomial of this order on the nodes
+    assert path_order(own, basis).item() == pytest.approx(order, rel=1e-9)
+    assert path_order(5 * own + 3 * basis.nodes - 7, basis).item() == pytest.approx(order, rel=1e-9)
+
+
+@pytest.mark.parametrize("slope", [0.0, 3.7])
+@pytest.mark.parametrize("constant", [0.0, 0.1, -1e6])
+def test_a_line_has_no_frequency_and_no_order(slope, constant):
+    line = slope * torch.linspace(0, 1, 60, dtype=torch.float64) + constant
+    assert path_frequency(line) == 0
+    assert (beside_line(line) == 0).all()
+    for make_basis in (chebyshev_basis, legendre_basis):
+        basis = make_basis(60)
+        assert path_order(slope * basis.nodes + constant, basis) == 0
+
+
+def test_frequency_and_order_depend_on_shape_only():
+    values = torch.from_numpy(np.random.RandomState(0).randn(30))
+    basis = chebyshev_basis(30)
+    moved = -4 * values + 2
+    torch.testing.assert_close(path_frequency(moved), path_frequency(values))
+    torch.testing.assert_close(path_order(moved, basis), path_order(values, basis))
+
+
+def test_paths_are_measured_one_by_one():
+    values = torch.stack([wave(3), torch.full((100,), 2.0).double(), wave(5)])
+    torch.testing.assert_close(path_frequency(values), torch.tensor([3, 0, 5]).double())
+
+
+@pytest.mark.parametrize(
+    ("text", "phrases"),
+    [
+        ("", 0),
+        ("a", 1),
+        ("aaa", 2),  # a aa
+        ("aaaa", 3),  # a aa a
+        ("abababab", 5),  # a b ab aba b
+        ("1011010100010", 7),  # 1 0 11 01 010 00 10, the example of Cover and Thomas
+    ],
+)
+def test_phrases_of_known_strings(text, phrases):
+    assert lz_phrases(map(ord, text)) == phrases
+
+
+@pytest.mark.parametrize("length", [1, 10, 100, 5050])
+def test_a_constant_has_the_fewest_phrases_of_its_length(length):
+    # Phrases of lengths 1, 2, 3 … fill the string.
+    fewest = next(n for n in range(length + 1) if n * (n + 1) // 2 >= length)
+    assert lz_phrases([0] * length) == fewest
+    symbols = np.random.RandomState(0).randint(3, size=length)
+    assert lz_phrases(symbols.tolist()) >= fewest
+
+
+def test_levels_are_equally_wide_and_hold_both_extremes():
+    values = torch.tensor([[0.0, 0.24, 0.26, 0.5, 0.99, 1.0], [3.0] * 6])
+    assert quantize(values, 4).tolist() == [[0, 0, 1, 2, 3, 3], [0] * 6]
+    torch.testing.assert_close(quantize(2 * values - 5, 4), quantize(values, 4))
+
+
+def test_effective_rank_of_orthogonal_directions_is_their_number():
+    orthogonal = torch.linalg.qr(torch.from_numpy(np.random.RandomState(0).randn(50, 6)))[0]
+    assert effective_rank(3 * orthogonal).item() == pytest.approx(6)
+    assert effective_rank(torch.ones(7, 4, dtype=torch.float64)).item() == pytest.approx(1)
+    assert effective_rank(torch.zeros(7, 4)) == 0
+    # Two singular values, 3 and 1: entropy of (3/4, 1/4).
+    entropy = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    assert effective_rank(torch.diag(torch.tensor([3.0, 1.0]))).item() == pytest.approx(
+        np.exp(entropy)
+    )
