@@ -1,0 +1,167 @@
+"""Straight paths between rows of a table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_consistent_length
+
+from skibias.complexity._response import Response, find_response
+from skibias.complexity._tables import Container, check_count, container_of, numeric_columns
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Paths:
+    """Straight paths between rows, to compare models and measures on; see `sample_paths`.
+
+    Attributes
+    ----------
+    start, end : ndarray of shape (n_paths, n_features)
+    output_draw : ndarray of shape (n_paths,)
+        Numbers in [0, 1). Of n outputs, a path looks at number floor(n * draw).
+    container : Container
+        What the rows came in, and its column names.
+    """
+
+    start: np.ndarray
+    end: np.ndarray
+    output_draw: np.ndarray
+    container: Container
+
+    def __repr__(self) -> str:
+        return f"<{len(self.start)} paths in {self.start.shape[1]} dimensions>"
+
+    def points(self, positions):
+        """Return the points at positions along every path.
+
+        Parameters
+        ----------
+        positions : array-like of shape (n_points,)
+            In [0, 1]: 0 is the start of a path and 1 its end.
+
+        Returns
+        -------
+        ndarray or frame of shape (n_paths * n_points, n_features)
+            Path by path; a frame with the same columns where X was one.
+
+        Raises
+        ------
+        ValueError
+            If a position lies outside.
+        """
+        share = np.asarray(positions, dtype=np.float64)
+        if share.ndim != 1 or not share.size or not ((share >= 0) & (share <= 1)).all():
+            raise ValueError(
+                "The 'positions' parameter of Paths must be a list of numbers in [0, 1]. "
+                f"Got {positions!r} instead."
+            )
+        share = share[:, None]  # (n_points, 1)
+        points = self.start[:, None] * (1 - share) + self.end[:, None] * share
+        return self.container.hold(points.reshape(-1, points.shape[-1]))
+
+    def evaluate(self, estimator, positions, response_method="auto") -> np.ndarray:
+        """Return one output of a fitted estimator or callable along every path.
+
+        Parameters
+        ----------
+        estimator : object
+        positions : array-like of shape (n_points,)
+        response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
+            As in `tv_complexity`.
+
+        Returns
+        -------
+        ndarray of shape (n_paths, n_points), float64
+        """
+        response = find_response(estimator, response_method, "Paths.evaluate")
+        return values_along(self, response, positions)
+
+
+def sample_paths(X, y=None, *, n_paths=200, random_state=0) -> Paths:
+    """Draw straight paths between rows of X.
+
+    The start is any row; the end is any row with a different y, or without y a different X
+    (Teney et al., CVPR 2025, App. F). The same paths can serve many models and measures.
+
+    Parameters
+    ----------
+    X : array-like or frame of shape (n_samples, n_features)
+        Numeric columns; a frame's column names are kept.
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+    n_paths : int, default=200
+    random_state : int, RandomState instance or None, default=0
+
+    Returns
+    -------
+    Paths
+
+    Raises
+    ------
+    ValueError
+        If ``n_paths`` is not positive, X is not finite and numeric, X and y differ in length, or
+        no two rows differ in y.
+
+    Examples
+    --------
+    >>> from skibias.complexity import sample_paths
+    >>> paths = sample_paths([[0.0], [1.0]], n_paths=3)
+    >>> paths.evaluate(lambda points: points**2, [0, 0.5, 1]).shape
+    (3, 3)
+    """
+    return draw_paths(X, y, n_paths, random_state, "sample_paths")
+
+
+def draw_paths(X, y, n_paths, random_state, owner) -> Paths:
+    """Return `sample_paths` for a function that its errors name, or the paths that X holds."""
+    if isinstance(X, Paths):
+        if y is not None:
+            raise ValueError(
+                f"The 'y' parameter of {owner} must be None where X holds paths, which have "
+                f"their ends. Got {type(y).__name__} instead."
+            )
+        return X
+    check_count("n_paths", n_paths, 1, owner)
+    columns = numeric_columns(X, owner)
+    labels = columns if y is None else np.asarray(y)
+    check_consistent_length(columns, labels)
+    random = check_random_state(random_state)
+    start, end = _end_rows(labels, n_paths, random, owner)
+    return Paths(columns[start], columns[end], random.uniform(size=n_paths), container_of(X))
+
+
+def values_along(paths: Paths, response: Response, positions) -> np.ndarray:
+    """Return the drawn output (n_paths, n_points) of a response along every path."""
+    n_paths = len(paths.start)
+    outputs = response(paths.points(positions))
+    outputs = outputs.reshape(n_paths, len(positions), -1)  # (n_paths, n_points, n_outputs)
+    drawn = (paths.output_draw * outputs.shape[-1]).astype(int)
+    return outputs[np.arange(n_paths), :, drawn]
+
+
+def _end_rows(labels, n_paths, random, owner):
+    """Draw pairs of rows with different labels (n,) or (n, o); the first end is uniform."""
+    group, size = _groups(labels)
+    if len(size) < 2:
+        raise ValueError(
+            f"The rows given to {owner} must differ in y (without y, in X). "
+            "Got equal ones only instead."
+        )
+    by_group = np.argsort(group, kind="stable")
+    first = np.cumsum(size) - size
+    start = random.randint(len(group), size=n_paths)
+    own = group[start]
+    # A position among the rows of the other groups, which stand around the own group's block.
+    position = (random.uniform(size=n_paths) * (len(group) - size[own])).astype(int)
+    position += np.where(position >= first[own], size[own], 0)
+    return start, by_group[position]
+
+
+def _groups(labels):
+    """Return the number of the group of equal labels of every row (n,), and the groups' sizes."""
+    # Column by column first, since text cannot be compared row by row.
+    columns = labels.reshape(len(labels), -1).T
+    codes = np.stack([np.unique(column, return_inverse=True)[1] for column in columns], axis=1)
+    _, group, size = np.unique(codes, axis=0, return_inverse=True, return_counts=True)
+    return group.reshape(-1), size

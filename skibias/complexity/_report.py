@@ -1,0 +1,184 @@
+"""All measures of several models on the same paths, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from torch import Tensor
+
+from skibias.complexity._geometric import N_ROWS, STEP, sample_rows, squared_slopes
+from skibias.complexity._measures import (
+    BASES,
+    FREQUENCY,
+    N_LEVELS,
+    VARIATION,
+    PathMeasure,
+    phrase_measure,
+    polynomial_measure,
+)
+from skibias.complexity._paths import Paths, draw_paths, values_along
+from skibias.complexity._response import Response, common_method
+from skibias.complexity._summary import mean_and_error
+from skibias.complexity._tables import check_count
+
+PATH_MEASURES = {
+    "tv": VARIATION,
+    "fourier": FREQUENCY,
+    "polynomial": polynomial_measure(BASES["chebyshev"]),
+    "lz": phrase_measure(N_LEVELS),
+}
+MEASURES = (*PATH_MEASURES, "geometric")
+# Probabilities first: every classifier can be compared on them.
+COMMON_METHODS = ("predict_proba", "decision_function", "predict")
+OWNER = "complexity_report"
+
+
+def complexity_report(
+    estimators,
+    X,
+    y=None,
+    *,
+    measures=MEASURES,
+    response_method="auto",
+    n_paths=200,
+    n_points=100,
+    random_state=0,
+):
+    """Complexity of several fitted estimators on one data set, as a table.
+
+    All are evaluated on the same response, paths and rows, so that the numbers of a column can be
+    compared.
+
+    Parameters
+    ----------
+    estimators : dict or list of (str, object)
+        Fitted estimators, functions of points or torch modules by name, as in `tv_complexity`.
+    X : array-like or frame of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+        The two ends of a path differ in y; without y, in X.
+    measures : sequence of str, default=("tv", "fourier", "polynomial", "lz", "geometric")
+        `tv_complexity`, `fourier_complexity`, `polynomial_complexity`, `lz_complexity` and
+        `geometric_complexity`, with their defaults.
+    response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
+        "auto" is the first of ``predict_proba``, ``decision_function`` and ``predict`` that *all*
+        estimators have, and the call if all are callables and there is none.
+    n_paths : int, default=200
+    n_points : int, default=100
+        At least 3, or 2 for "tv" and "lz" alone.
+    random_state : int, RandomState instance or None, default=0
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per estimator. For every measure a column with its name and one with its standard
+        error (``tv`` and ``tv_se``); with y, ``score`` of the estimators that have the method,
+        on these rows. ``report.attrs["response_method"]`` is the response.
+
+    Raises
+    ------
+    ImportError
+        If pandas is not installed.
+    NotFittedError
+        If an estimator of scikit-learn is not fitted.
+    ValueError
+        If a parameter is unusable, or the estimators have no response in common.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from skibias.complexity import complexity_report
+    >>> X, y = load_iris(return_X_y=True)
+    >>> models = {
+    ...     "linear": LogisticRegression(max_iter=1000).fit(X, y),
+    ...     "tree": DecisionTreeClassifier(random_state=0).fit(X, y),
+    ... }
+    >>> report = complexity_report(models, X, y, measures=["tv"])
+    >>> report.columns.tolist()
+    ['tv', 'tv_se', 'score']
+    >>> bool(report.loc["linear", "tv"] < report.loc["tree", "tv"])
+    True
+    """
+    pandas = _import_pandas()
+    named = _named(estimators)
+    measures = _checked_measures(measures, n_points)
+    models = list(named.values())
+    method = common_method(
+        models, response_method, OWNER, parameter="estimators", order=COMMON_METHODS
+    )
+    paths = draw_paths(X, y, n_paths, random_state, OWNER)
+    sample = sample_rows(X, N_ROWS, STEP, random_state, OWNER) if "geometric" in measures else None
+    rows = []
+    for model in models:
+        response = Response(model, method, OWNER)
+        found = _path_values(response, paths, measures, n_points)
+        if sample is not None:
+            found["geometric"] = squared_slopes(response, sample)
+        rows.append(_cells(found, measures) | _score(model, X, y))
+    report = pandas.DataFrame(rows, index=pandas.Index(list(named), name="name"))
+    report.attrs["response_method"] = method
+    return report
+
+
+def _import_pandas():
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError(
+            "complexity_report returns a pandas.DataFrame. Install pandas, or call the measures "
+            "one by one."
+        ) from error
+    return pandas
+
+
+def _named(estimators) -> dict:
+    """Return the estimators by name."""
+    pairs = list(estimators.items() if isinstance(estimators, Mapping) else estimators)
+    are_pairs = all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs)
+    if not pairs or not are_pairs or len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError(
+            f"The 'estimators' parameter of {OWNER} must hold at least one estimator by name, "
+            f"every name once, as a dict or a list of pairs. Got {estimators!r} instead."
+        )
+    return dict(pairs)
+
+
+def _checked_measures(measures, n_points) -> list[str]:
+    names = [measures] if isinstance(measures, str) else list(measures)
+    if not names or not set(names) <= set(MEASURES):
+        raise ValueError(
+            f"The 'measures' parameter of {OWNER} must hold names out of {MEASURES}. "
+            f"Got {measures!r} instead."
+        )
+    for name in names:
+        if name in PATH_MEASURES:
+            check_count("n_points", n_points, PATH_MEASURES[name].least_points, OWNER)
+    return names
+
+
+def _path_values(response: Response, paths: Paths, measures, n_points) -> dict[str, Tensor]:
+    """Return every measure of paths (n_paths,); those at the same positions share the values."""
+    values: dict[bytes, np.ndarray] = {}
+    found = {}
+    for name in [name for name in measures if name in PATH_MEASURES]:
+        measure: PathMeasure = PATH_MEASURES[name]
+        positions = measure.positions(n_points)
+        key = positions.tobytes()
+        if key not in values:
+            values[key] = values_along(paths, response, positions)
+        found[name] = measure.of(values[key])
+    return found
+
+
+def _cells(found: dict[str, Tensor], measures) -> dict[str, float]:
+    """Return the columns of the measures, in the order they were asked for."""
+    cells = {}
+    for name in measures:
+        cells[name], cells[f"{name}_se"] = mean_and_error(found[name])
+    return cells
+
+
+def _score(model, X, y) -> dict[str, float]:
+    return {"score": model.score(X, y)} if y is not None and hasattr(model, "score") else {}

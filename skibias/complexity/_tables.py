@@ -1,0 +1,59 @@
+"""Numeric tables and the frames they came in, and checks that all measures share."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Container(NamedTuple):
+    """What rows came in: a frame of pandas or polars with column names, or an array."""
+
+    frame: type | None
+    names: Any
+
+    def hold(self, points: np.ndarray):
+        """Return points (n, d) in a container of this kind."""
+        if self.frame is None:
+            return points
+        keyword = "columns" if hasattr(self.frame, "iloc") else "schema"
+        return self.frame(points, **{keyword: self.names})
+
+
+def container_of(X) -> Container:
+    """Return what X came in."""
+    if hasattr(X, "iloc"):
+        return Container(type(X), X.columns)
+    if hasattr(X, "columns"):
+        return Container(type(X), list(X.columns))
+    return Container(None, None)
+
+
+def numeric_columns(X, owner, parameter="X") -> np.ndarray:
+    """Return X as a finite float64 array (n, d) of at least one row, or raise ValueError."""
+    subject = f"The {parameter!r} parameter of {owner}"
+    try:
+        columns = np.asarray(X, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{subject} must hold numeric columns only. Got: {error}") from error
+    if columns.ndim != 2 or columns.size == 0:
+        raise ValueError(
+            f"{subject} must have two dimensions, with at least one row and one column. "
+            f"Got shape {columns.shape} instead."
+        )
+    if not np.isfinite(columns).all():
+        raise ValueError(
+            f"{subject} must hold finite numbers only. Got missing or infinite values instead."
+        )
+    return columns
+
+
+def check_count(name, count, least, owner) -> None:
+    """Raise ValueError unless a parameter is an integer of at least ``least``."""
+    if not isinstance(count, Integral) or count < least:
+        raise ValueError(
+            f"The {name!r} parameter of {owner} must be an integer of at least {least}. "
+            f"Got {count!r} instead."
+        )
