@@ -440,10 +440,10 @@ def test_several_outputs_of_every_kind(iris):
 
 def test_predicted_indicators_of_several_labels_are_taken_as_they_are(iris):
     X, y = iris
-    labels = np.column_stack([y == 0, y == 1])
-    network = Function(lambda points: (points[:, [0, 1]] > 5).astype(int))
+    labels = np.column_stack([y == 0, y == 1, y == 2])
+    network = Function(lambda points: (points[:, :3] > [5, 3, 3]).astype(int))
     expected = tv_complexity(network, X, labels)
-    network.classes_ = np.array([0, 1])
+    network.classes_ = np.array([0, 1, 2])
     assert tv_complexity(network, X, labels, response_method="predict") == expected > 0
 
 
@@ -507,6 +507,9 @@ def test_constant_columns_move_as_well():
     X = np.column_stack([np.arange(20.0), np.full(20, 3.0), np.full(20, -1e18), np.zeros(20)])
     weights = np.array([1.0, 2.0, 1e-18, 3.0])
     assert geometric_complexity(lambda points: points @ weights, X) == pytest.approx(14, rel=0.05)
+    nearly = np.full((20, 1), 1e8)
+    nearly[0] = np.nextafter(1e8, 2e8)
+    assert geometric_complexity(lambda points: 2 * points, nearly) == pytest.approx(4)
 
 
 def test_jumps_weigh_more_the_smaller_the_step():
@@ -523,7 +526,14 @@ def test_rows_are_drawn_without_replacement():
     X = np.random.default_rng(0).normal(size=(100, 2))
     everything = geometric_complexity(bent, X, n_rows=100)
     assert geometric_complexity(bent, X, n_rows=100, random_state=1) == everything
-    assert geometric_complexity(bent, X, n_rows=99) != everything
+    seen = []
+
+    def record(points):
+        seen.append(points[::2])  # those that differ from a row in the first column
+        return points[:, 0]
+
+    geometric_complexity(record, X, n_rows=90)
+    assert len(np.unique(seen[0], axis=0)) == 90
     with pytest.raises(ValueError, match="'n_rows' parameter"):
         geometric_complexity(bent, X, n_rows=0)
 
@@ -535,7 +545,8 @@ def test_effective_rank_of_a_representation():
     orthogonal = np.linalg.qr(np.random.default_rng(0).normal(size=(50, 6)))[0]
     assert effective_rank(4 * orthogonal) == pytest.approx(6)
     assert effective_rank(torch.tensor(orthogonal, dtype=torch.float32)) == pytest.approx(6)
-    assert effective_rank(torch.ones(5, 3, requires_grad=True)) == pytest.approx(1)
+    half = torch.ones(5, 3, dtype=torch.bfloat16, requires_grad=True)
+    assert effective_rank(half) == pytest.approx(1)
     assert effective_rank(np.zeros((5, 3))) == 0
 
 
@@ -588,6 +599,9 @@ def test_the_report_takes_a_response_that_all_have(models, iris):
     report = complexity_report(with_svm, *iris, measures=["lz"])
     assert report.attrs["response_method"] == "predict"
     assert report.columns.tolist() == ["lz", "lz_se", "score"]
+    linear = {"linear": models["linear"]}
+    report = complexity_report(linear, *iris, measures="tv")
+    assert report.attrs["response_method"] == "predict_proba"
     functions = {"bent": bent, "module": Module(lambda points: points)}
     report = complexity_report(functions, iris[0][:, :2], iris[1], measures=["tv", "geometric"])
     assert report.attrs["response_method"] == "__call__"
@@ -664,9 +678,9 @@ def never(points):
         LearnedActivationMLPRegressor(),
     ],
 )
-def test_unfitted_estimators_are_refused(measure, model, iris):
+def test_unfitted_estimators_are_refused_before_the_rows_are_looked_at(measure, model):
     with pytest.raises(NotFittedError):
-        measure(model, *iris)
+        measure(model, [["no"], ["numbers"]])
 
 
 @pytest.mark.parametrize("measure", [*PATH_MEASURES, geometric_complexity])

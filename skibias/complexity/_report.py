@@ -57,7 +57,7 @@ def complexity_report(
     X : array-like or frame of shape (n_samples, n_features)
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
         The two ends of a path differ in y; without y, in X.
-    measures : sequence of str, default=("tv", "fourier", "polynomial", "lz", "geometric")
+    measures : str or sequence of str, default=("tv", "fourier", "polynomial", "lz", "geometric")
         `tv_complexity`, `fourier_complexity`, `polynomial_complexity`, `lz_complexity` and
         `geometric_complexity`, with their defaults.
     response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
