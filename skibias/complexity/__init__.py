@@ -1,5 +1,6 @@
 """Complexity of the function that any fitted estimator, callable or torch module implements."""
 
+from skibias.complexity._axis_sharpness import axis_sharpness
 from skibias.complexity._geometric import geometric_complexity
 from skibias.complexity._measures import (
     fourier_complexity,
@@ -19,6 +20,7 @@ __all__ = [
     "polynomial_complexity",
     "lz_complexity",
     "geometric_complexity",
+    "axis_sharpness",
     "effective_rank",
     "complexity_report",
 ]
