@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from numbers import Integral, Real
 
 import numpy as np
@@ -21,6 +22,7 @@ from skibias._preprocessing import (
     resolve_scaling,
     spline_columns,
     trained_activations,
+    trained_columns,
 )
 from skibias._runtime import draw_seed, fit_on_twin, one_thread, resolve_device
 from skibias._selection import (
@@ -330,14 +332,20 @@ class _LearnedActivationMLP(BaseEstimator):
 
     def _keep_networks(self, architecture, tables, weights) -> None:
         """Keep the layers' weights; input functions that were trained become fixed ones."""
-        self._own_inputs_ = tables is not None
-        if self._own_inputs_:
+        self._input_tables_ = tables  # from which every network's own functions started, or None
+        if tables is not None:
             change = weights[:, architecture.n_layer_weights :].reshape(-1, *tables.shape)
             self.input_activations_ = trained_activations(
                 self.input_activations_, tables + INPUT_RATE * change
             )
-        self._architecture_ = architecture._replace(trained_inputs=None)
+        self._architecture_ = architecture
         self.weights_ = weights[:, : architecture.n_layer_weights]
+
+    def _with_weights(self, weights):
+        """Return a copy with other weights (E, P), as training has them."""
+        other = copy(self)
+        other._keep_networks(self._architecture_, self._input_tables_, np.asarray(weights))
+        return other
 
     def _final_settings(self, problem: Problem, choice, n_rows):
         from skibias._skorch import FinalSettings
@@ -360,20 +368,34 @@ class _LearnedActivationMLP(BaseEstimator):
         if self.input_activations_ is None:
             return self._scaler_.transform(X)
         columns = spline_columns(X, self.input_activations_)
-        if not self._own_inputs_:
+        if self._input_tables_ is None:
             return columns
         by_network = columns.reshape(*X.shape, len(self.weights_), -1).transpose(2, 0, 1, 3)
         return by_network.reshape(*by_network.shape[:2], -1)
 
-    def _first_inputs(self):
-        """Return the input functions of the first network, or those of all."""
-        if not self._own_inputs_:
+    def _inputs_of(self, number):
+        """Return the input functions of one network; None if columns are only scaled."""
+        if self._input_tables_ is None:
             return self.input_activations_
         n_channels = self.input_activations_[0].n_channels // len(self.weights_)
+        own = slice(number * n_channels, (number + 1) * n_channels)
         return [
-            SplineActivation(function.knots, function.values[:, :n_channels])
+            SplineActivation(function.knots, function.values[:, own])
             for function in self.input_activations_
         ]
+
+    def _trained_network(self, number, X):
+        """Return one network as its training saw it: model, weights (P,), functions and columns."""
+        model = Model(self._architecture_, self._activation())
+        weights = torch.as_tensor(self.weights_[number])
+        tables = self._input_tables_
+        if tables is None:
+            return model, weights, Functions(), torch.as_tensor(self._columns(X)).float()
+        own = trained_columns(X, self._inputs_of(number))
+        change = torch.as_tensor((own.tables - tables) / INPUT_RATE).float()
+        functions = Functions(inputs=torch.as_tensor(tables).float())
+        values = torch.as_tensor(own.values).float()
+        return model, torch.cat([weights, change.flatten()]), functions, values
 
     def _activation(self):
         functions = self.activation_ if isinstance(self.activation_, list) else [self.activation_]
@@ -383,7 +405,23 @@ class _LearnedActivationMLP(BaseEstimator):
         """Return model, weights (E, P) and inputs, in float64: rows predict alike in any batch."""
         columns = torch.as_tensor(self._columns(X), dtype=torch.float64)
         weights = torch.as_tensor(self.weights_, dtype=torch.float64)
-        return Model(self._architecture_, self._activation()), weights, columns
+        # The columns are already those that the networks' own functions return.
+        architecture = self._architecture_._replace(trained_inputs=None)
+        return Model(architecture, self._activation()), weights, columns
+
+    def _activation_arguments(self, X, number=0) -> list[np.ndarray]:
+        """Return what reaches the activation of every hidden layer (n, h) of one network."""
+        reached = []
+
+        def record(z, layer):
+            reached.append(z[number].numpy())
+            return model.activation(z, layer)
+
+        with one_thread(), torch.no_grad():
+            model, weights, columns = self._network(self._checked(X))
+            *hidden, _ = unpack_layers(weights, model.architecture)
+            hidden_layers(hidden, columns.expand(len(weights), *columns.shape[-2:]), record)
+        return reached
 
     def _outputs(self, X) -> np.ndarray:
         """Return the networks' mean outputs (n, o) for checked X."""

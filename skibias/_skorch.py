@@ -131,6 +131,10 @@ class WeightTrajectory(Callback):
         """Keep this epoch's weights."""
         self.trajectory_.append(_module_weights(net))
 
+    def estimator_at(self, estimator, epoch):
+        """Return a copy of the fitted estimator as it was after an epoch; 0 is the start."""
+        return estimator._with_weights(self.trajectory_[epoch])
+
 
 class _ConvergedError(Exception):
     """Raised at the end of the epoch after which training is to stop."""

@@ -1,8 +1,11 @@
 """Fixtures for all tests."""
 
+import os
 import signal
 
 import pytest
+
+os.environ["MPLBACKEND"] = "Agg"  # figures are drawn without a screen
 
 
 @pytest.fixture
@@ -11,3 +14,12 @@ def ctrl_c_interrupts():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture
+def closed_figures():
+    """Close what a test has drawn."""
+    from matplotlib import pyplot
+
+    yield
+    pyplot.close("all")

@@ -5,21 +5,20 @@ Notation: p points, c channels.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
 from skibias._spline_activation import SplineActivation
 from skibias._transformer import IAFTransformer
+from skibias.plots._figure import COLOR_MAP, finish, pyplot
 
 NETWORKS = (LearnedActivationMLPClassifier, LearnedActivationMLPRegressor)
 DEFAULT_RANGE = (-5.0, 5.0)  # of functions without knots
 N_POINTS = 201
+N_BINS = 40
 N_COLUMNS = 4
 PANEL_SIZE = (2.6, 1.9)  # inches
-COLOR_MAP = "viridis"
 COLOR_RANGE = (0.0, 0.9)  # of the colour map, whose end is too bright on white
 
 
@@ -37,6 +36,8 @@ class ActivationDisplay:
         The functions' values there.
     names : list of str
         Titles of the panels.
+    reaching : list of ndarray or None, default=None
+        Numbers that reach each function, shown as a histogram behind its curve.
 
     Attributes
     ----------
@@ -54,13 +55,14 @@ class ActivationDisplay:
     array([0., 2.])
     """
 
-    def __init__(self, arguments, values, names):
+    def __init__(self, arguments, values, names, reaching=None):
         self.arguments = arguments
         self.values = values
         self.names = names
+        self.reaching = reaching
 
     @classmethod
-    def from_estimator(cls, estimator, *, feature_names=None, max_features=12, ax=None):
+    def from_estimator(cls, estimator, X=None, *, feature_names=None, max_features=12, ax=None):
         """Draw the functions of a fitted estimator.
 
         Parameters
@@ -68,6 +70,9 @@ class ActivationDisplay:
         estimator : LearnedActivationMLPClassifier, LearnedActivationMLPRegressor or IAFTransformer
             Fitted. The activations of hidden layers come first, the functions of input columns
             follow, if there are any; where every network has its own, those of the first one.
+        X : array-like of shape (n_samples, n_features), default=None
+            Rows whose way through the (first) network is shown as histograms of what reaches each
+            function: of all hidden layers, where they share one.
         feature_names : array-like of str, default=None
             Titles for the input columns; None takes ``feature_names_in_``, or x0, x1, ….
         max_features : int or None, default=12
@@ -101,11 +106,12 @@ class ActivationDisplay:
         return cls.from_functions(
             hidden + inputs,
             names=_hidden_names(len(hidden)) + feature_names[: len(inputs)],
+            reaching=None if X is None else _reaching(estimator, X, len(hidden), len(inputs)),
             ax=ax,
         )
 
     @classmethod
-    def from_functions(cls, functions, *, names=None, ranges=None, ax=None):
+    def from_functions(cls, functions, *, names=None, ranges=None, reaching=None, ax=None):
         """Draw functions.
 
         Parameters
@@ -117,6 +123,8 @@ class ActivationDisplay:
         ranges : list of (float, float), default=None
             First and last argument of every curve; None shows a `SplineActivation` over its
             knots and other functions over [-5, 5].
+        reaching : list of array-like, default=None
+            Numbers that reach each function, for histograms within the ranges.
         ax : matplotlib Axes or array-like of them, default=None
             As in `plot`.
 
@@ -127,7 +135,7 @@ class ActivationDisplay:
         Raises
         ------
         ValueError
-            If there is no function, or not one name and one range for each.
+            If there is no function, or not one name, range and array for each.
         """
         functions = list(functions)
         if not functions:
@@ -139,12 +147,15 @@ class ActivationDisplay:
         ranges = [_own_range(function) for function in functions] if ranges is None else ranges
         _check_one_each("names", names, functions)
         _check_one_each("ranges", ranges, functions)
+        if reaching is not None:
+            _check_one_each("reaching", reaching, functions)
+            reaching = [np.ravel(numbers) for numbers in reaching]
         arguments = [_arguments(*both) for both in zip(functions, ranges, strict=True)]
         values = [
             np.asarray(function(points)).reshape(len(points), -1)
             for function, points in zip(functions, arguments, strict=True)
         ]
-        return cls(arguments, values, names).plot(ax=ax)
+        return cls(arguments, values, names, reaching).plot(ax=ax)
 
     def plot(self, ax=None):
         """Draw one panel per function.
@@ -171,6 +182,11 @@ class ActivationDisplay:
         curves = zip(self.axes_, self.arguments, self.values, self.names, strict=True)
         for panel, points, values, name in curves:
             _draw(panel, points, values, name)
+        if self.reaching is not None:
+            for panel, points, numbers in zip(
+                self.axes_, self.arguments, self.reaching, strict=True
+            ):
+                _draw_histogram(panel, numbers, (points[0], points[-1]))
         return self
 
 
@@ -181,8 +197,18 @@ def _functions(estimator) -> tuple[list, list]:
     hidden = estimator.activation_
     return (
         list(hidden) if isinstance(hidden, list) else [hidden],
-        list(estimator._first_inputs() or []),
+        list(estimator._inputs_of(0) or []),
     )
+
+
+def _reaching(estimator, X, n_hidden, n_inputs) -> list[np.ndarray]:
+    """Return what reaches the functions of hidden layers, and those of input columns."""
+    hidden = []
+    if n_hidden:
+        by_layer = [layer.ravel() for layer in estimator._activation_arguments(X)]
+        hidden = [np.concatenate(by_layer)] if n_hidden == 1 else by_layer
+    columns = np.asarray(X, dtype=np.float64).T[:n_inputs]
+    return [*hidden, *columns]
 
 
 def _hidden_names(count) -> list[str]:
@@ -231,7 +257,7 @@ def _arguments(function, limits):
 
 def _panels(ax, count) -> np.ndarray:
     """Return ``count`` Axes: in a new figure, in the place of one Axes, or those given."""
-    pyplot = _pyplot()
+    plt = pyplot("ActivationDisplay")
     if ax is not None and not hasattr(ax, "figure"):
         axes = np.asarray(ax, dtype=object).reshape(-1)
         if len(axes) != count:
@@ -244,7 +270,7 @@ def _panels(ax, count) -> np.ndarray:
     n_rows = -(-count // n_columns)
     if ax is None:
         width, height = PANEL_SIZE
-        figure = pyplot.figure(
+        figure = plt.figure(
             figsize=(width * n_columns, height * n_rows + 0.4), layout="constrained"
         )
         grid = figure.add_gridspec(n_rows, n_columns)
@@ -266,20 +292,9 @@ def _panels(ax, count) -> np.ndarray:
     return np.array([figure.add_subplot(grid[place]) for place in places], dtype=object)
 
 
-def _pyplot() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "ActivationDisplay needs matplotlib: pip install 'skibias[plots]'."
-        ) from error
-    return pyplot
-
-
 def _draw(panel, points, values, name) -> None:
     """Draw one function; several channels go from dark to bright."""
     from matplotlib import colormaps
-    from matplotlib.ticker import MaxNLocator
 
     n_channels = values.shape[1]
     if n_channels == 1:
@@ -289,7 +304,13 @@ def _draw(panel, points, values, name) -> None:
     for channel, color in zip(values.T, colors, strict=True):
         panel.plot(points, channel, color=color, linewidth=width)
     panel.set_title(name, fontsize="medium")
-    for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
-    panel.tick_params(labelsize="small")
-    panel.spines[["top", "right"]].set_visible(False)
+    finish(panel)
+
+
+def _draw_histogram(panel, numbers, limits) -> None:
+    """Draw shares of the numbers behind the curve, on a scale of their own without ticks."""
+    behind = panel.twinx()
+    behind.hist(numbers, bins=N_BINS, range=limits, color="0.85")
+    behind.set_axis_off()
+    panel.set_zorder(behind.get_zorder() + 1)
+    panel.patch.set_visible(False)

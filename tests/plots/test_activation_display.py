@@ -1,6 +1,6 @@
 """Displays draw the functions' own values, in places that do not overlap."""
 
-import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from sklearn.datasets import load_iris
@@ -17,18 +17,11 @@ from skibias import (
 )
 from skibias.plots import ActivationDisplay
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+pytestmark = pytest.mark.usefixtures("closed_figures")
 
 X, Y = load_iris(return_X_y=True)
 NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
 LEARNER = ActivationLearner(n_outer_steps=3, n_restarts=1, horizon=10)
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    yield
-    plt.close("all")
 
 
 def network(estimator_class=LearnedActivationMLPClassifier, **parameters):
@@ -135,6 +128,28 @@ def test_ranges_can_be_given():
     )
     assert [points[[0, -1]].tolist() for points in display.arguments] == [[0, 1], [0, 1]]
     assert_draws(display, [np.sin, SplineActivation.hat()])
+
+
+def test_what_reaches_the_functions_is_counted_behind_their_curves():
+    model = network(activation="tanh", input_activations="learned")
+    display = ActivationDisplay.from_estimator(model, X)
+    hidden, *columns = display.reaching
+    assert len(hidden) == 2 * 8 * len(X)  # both layers of the first network
+    np.testing.assert_array_equal(np.stack(columns, axis=1), X)
+    histograms = display.figure_.axes[len(display.axes_) :]
+    for behind, points, numbers in zip(
+        histograms, display.arguments, display.reaching, strict=True
+    ):
+        inside = (numbers >= points[0]) & (numbers <= points[-1])
+        assert sum(bar.get_height() for bar in behind.patches) == inside.sum() > 0
+
+
+def test_the_first_layer_is_reached_by_an_affine_map_of_the_columns():
+    model = network(activation="relu", sharing="layer", scaling=None, n_estimators=1)
+    display = ActivationDisplay.from_estimator(model, X)
+    matrix, bias = model.weights_[0, :32].reshape(4, 8), model.weights_[0, 32:40]
+    np.testing.assert_allclose(display.reaching[0], (X @ matrix + bias).ravel(), rtol=1e-6)
+    assert len(display.reaching) == 2
 
 
 def test_plot_draws_again_without_changing_the_data(transformer):

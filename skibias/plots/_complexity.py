@@ -1,0 +1,174 @@
+"""Score against complexity of many models."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skibias.complexity import complexity_report
+from skibias.plots._figure import PAPER_WIDTH, finish, panels
+
+OWNER = "ComplexityDisplay"
+MEASURE_NAMES = {
+    "tv": "TV complexity",
+    "fourier": "Fourier complexity, cycles per path",
+    "polynomial": "mean order of Chebyshev polynomials",
+    "lz": "Lempel-Ziv phrases per path",
+    "geometric": "geometric complexity",
+}
+MARKERS = "osD^vP*X<>"  # beside colours
+
+
+class ComplexityDisplay:
+    """Scores of models against the complexity of the functions they implement (P Fig. 6).
+
+    Make one with `from_estimators` or `from_report`; the constructor takes what is ready to draw,
+    and keeps all its parameters as attributes.
+
+    Parameters
+    ----------
+    complexity : array-like of shape (n_models,)
+    score : array-like of shape (n_models,)
+    names : list of str
+        Models; points with the same name share colour and marker.
+    measure : str
+        Which complexity: the label of its axis.
+    score_name : str, default="score"
+    complexity_error, score_error : array-like of shape (n_models,) or None, default=None
+        Standard errors.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Set by `plot`.
+    ax_ : matplotlib Axes
+        Set by `plot`.
+    """
+
+    def __init__(
+        self,
+        complexity,
+        score,
+        names,
+        measure,
+        *,
+        score_name="score",
+        complexity_error=None,
+        score_error=None,
+    ):
+        self.complexity = np.asarray(complexity, dtype=np.float64)
+        self.score = np.asarray(score, dtype=np.float64)
+        self.names = [str(name) for name in names]
+        self.measure = measure
+        self.score_name = score_name
+        self.complexity_error = complexity_error
+        self.score_error = score_error
+
+    @classmethod
+    def from_estimators(cls, estimators, X, y, *, measure="tv", ax=None, **parameters):
+        """Measure fitted estimators and draw them.
+
+        Parameters
+        ----------
+        estimators : dict or list of (str, estimator)
+            Fitted.
+        X : array-like of shape (n_samples, n_features)
+            Rows between which complexity is measured, and on which estimators are scored: not
+            those they were fitted to.
+        y : array-like of shape (n_samples,)
+        measure : str, default="tv"
+            One of the measures of `skibias.complexity.complexity_report`.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+        **parameters
+            Further ones of `complexity_report`.
+
+        Returns
+        -------
+        ComplexityDisplay
+        """
+        report = complexity_report(estimators, X, y, measures=(measure,), **parameters)
+        return cls.from_report(report, measure=measure, ax=ax)
+
+    @classmethod
+    def from_report(cls, report, *, measure="tv", score="score", ax=None):
+        """Draw two columns of a table.
+
+        Parameters
+        ----------
+        report : pandas.DataFrame
+            As `complexity_report` makes it; the index names the models.
+        measure : str, default="tv"
+            Column of the complexity; its standard error is taken from ``<measure>_se``, if there.
+        score : str, default="score"
+            Column of the score.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        ComplexityDisplay
+
+        Raises
+        ------
+        ValueError
+            If the table lacks a column.
+        """
+        for column in (measure, score):
+            if column not in report:
+                raise ValueError(
+                    f"The 'report' parameter of {OWNER} must have a column {column!r}. "
+                    f"Got {list(report.columns)} instead."
+                )
+        return cls(
+            report[measure],
+            report[score],
+            list(report.index),
+            MEASURE_NAMES.get(measure, measure),
+            score_name=score,
+            complexity_error=report.get(f"{measure}_se"),
+            score_error=report.get(f"{score}_se"),
+        ).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw one point per model.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        ComplexityDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        (self.ax_,) = panels(ax, 1, OWNER, (1.5 * PAPER_WIDTH, 3.2))
+        self.figure_ = self.ax_.figure
+        names = np.array(self.names)
+        for number, name in enumerate(dict.fromkeys(self.names)):
+            own = names == name
+            self.ax_.errorbar(
+                self.complexity[own],
+                self.score[own],
+                xerr=_part(self.complexity_error, own),
+                yerr=_part(self.score_error, own),
+                fmt=MARKERS[number % len(MARKERS)],
+                color=f"C{number % 10}",
+                markersize=5,
+                linewidth=1,
+                label=name,
+            )
+        self.ax_.set(xlabel=self.measure, ylabel=self.score_name)
+        self.ax_.legend(
+            frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5)
+        )
+        finish(self.ax_)
+        return self
+
+
+def _part(errors, own):
+    return None if errors is None else np.asarray(errors, dtype=np.float64)[own]

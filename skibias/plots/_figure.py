@@ -1,0 +1,56 @@
+"""What all displays need of matplotlib."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COLOR_MAP = "viridis"  # legible without colour vision, and in grey
+PAPER_WIDTH = 3.94  # inches, 100 mm
+
+
+def pyplot(owner: str) -> Any:
+    """Return matplotlib's pyplot.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(f"{owner} needs matplotlib: pip install 'skibias[plots]'.") from error
+    return pyplot
+
+
+def panels(ax, count, owner, size=(PAPER_WIDTH, 2.9)) -> list:
+    """Return ``count`` Axes side by side in a new figure of panels of this size, or those given.
+
+    Raises
+    ------
+    ValueError
+        If other than ``count`` Axes are given.
+    """
+    if ax is None:
+        width, height = size
+        _, axes = pyplot(owner).subplots(
+            1, count, figsize=(width * count, height), layout="constrained", squeeze=False
+        )
+        return list(axes[0])
+    axes = [ax] if hasattr(ax, "figure") else list(ax)
+    if len(axes) != count:
+        raise ValueError(
+            f"The 'ax' parameter of {owner} must hold as many Axes as there are panels ({count}). "
+            f"Got {len(axes)} instead."
+        )
+    return axes
+
+
+def finish(panel) -> None:
+    """Make a panel plain: few ticks, no frame at the top and on the right."""
+    from matplotlib.ticker import MaxNLocator
+
+    for axis in (panel.xaxis, panel.yaxis):
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    panel.tick_params(labelsize="small")
+    panel.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,233 @@
+"""What an estimator implements along a line or over a plane through its inputs.
+
+Notation: n rows, d columns, p points per direction.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+
+from skibias.complexity._response import find_response
+from skibias.complexity._tables import container_of, numeric_columns
+from skibias.plots._figure import finish, panels
+
+OWNER = "FunctionSliceDisplay"
+SHOWN_SHARE = (0.01, 0.99)  # quantiles of a column between which it is shown
+PLANE_RANGE = (-0.25, 1.25)  # of the plane through three rows, in steps between them
+SIZE = (4.3, 3.4)  # inches
+COLOR_MAP = "Greys"  # as P Fig. 7c
+POINT_COLOR = "C1"
+RESPONSE_NAMES = {
+    "decision_function": "decision function",
+    "predict_proba": "probability",
+    "predict": "prediction",
+}
+
+
+class FunctionSliceDisplay:
+    """Values of an estimator along a path, or over a plane, through rows of the data (P Fig. 7c).
+
+    Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
+    parameters as attributes.
+
+    Parameters
+    ----------
+    positions : list of one or two ndarray of shape (n_points,)
+        Positions along the path, or along the two axes of the plane.
+    values : ndarray of shape (n_points,) or (n_points, n_points)
+        The response there; of a plane, the second axis comes first.
+    marks : ndarray of shape (n_rows, 1) or (n_rows, 2)
+        Where the rows lie that the slice goes through.
+    labels : list of one or two str
+        Names of the axes.
+    response_name : str
+        What the values are.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Set by `plot`.
+    ax_ : matplotlib Axes
+        Set by `plot`.
+    """
+
+    def __init__(self, positions, values, marks, labels, response_name):
+        self.positions = positions
+        self.values = values
+        self.marks = marks
+        self.labels = labels
+        self.response_name = response_name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        *,
+        rows=(0,),
+        features=(0, 1),
+        n_points=200,
+        response_method="auto",
+        output=-1,
+        ax=None,
+    ):
+        """Evaluate a fitted estimator on a slice and draw it.
+
+        Parameters
+        ----------
+        estimator : object
+            Any fitted estimator, or a callable.
+        X : array-like or frame of shape (n_samples, n_features)
+            Numeric columns.
+        rows : tuple of int, default=(0,)
+            Numbers of the rows that the slice goes through. One row: along ``features``, the other
+            columns stay as they are. Two rows: the path from the first to the second. Three rows:
+            their plane.
+        features : tuple of one or two int or str, default=(0, 1)
+            Columns, by number or name, that vary where one row is given; between the quantiles .01
+            and .99 of X.
+        n_points : int, default=200
+            Points along each direction.
+        response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
+            As in `tv_complexity`.
+        output : int, default=-1
+            Which output or class, where there are several.
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        FunctionSliceDisplay
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If there is no such row, column or output, or a plane is asked of a single column.
+        """
+        response = find_response(estimator, response_method, OWNER)
+        columns = numeric_columns(X, OWNER)
+        rows = _checked_rows(rows, len(columns))
+        if len(rows) == 1:
+            features = _checked_features(X, features, columns.shape[1])
+            positions, points = _along_columns(columns, rows[0], features, n_points)
+            marks, labels = columns[rows][:, features], _column_names(X, features)
+        else:
+            positions, points = _between(columns[rows], n_points)
+            marks = np.eye(3)[: len(rows), 1 : len(rows)]
+            labels = [f"from row {rows[0]} to row {row}" for row in rows[1:]]
+        outputs = response(container_of(X).hold(points.reshape(-1, columns.shape[1])))
+        values = outputs[:, _checked_output(output, outputs.shape[1])]
+        values = values.reshape(points.shape[:-1])
+        name = RESPONSE_NAMES.get(response.method, "output")
+        return cls(positions, values, marks, labels, name).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw a curve, or the plane in grey.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        FunctionSliceDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        (self.ax_,) = panels(ax, 1, OWNER, SIZE)
+        self.figure_ = self.ax_.figure
+        if self.values.ndim == 1:
+            self._draw_curve()
+        else:
+            self._draw_plane()
+        self.ax_.set_xlabel(self.labels[0])
+        finish(self.ax_)
+        return self
+
+    def _draw_curve(self) -> None:
+        (positions,) = self.positions
+        self.ax_.plot(positions, self.values, linewidth=1)
+        marks = self.marks[:, 0]
+        at_marks = np.interp(marks, positions, self.values)
+        self.ax_.plot(marks, at_marks, "o", color=POINT_COLOR, markersize=5, clip_on=False)
+        self.ax_.set_ylabel(self.response_name)
+
+    def _draw_plane(self) -> None:
+        image = self.ax_.pcolormesh(*self.positions, self.values, cmap=COLOR_MAP, rasterized=True)
+        self.figure_.colorbar(image, ax=self.ax_, label=self.response_name)
+        style = {"color": POINT_COLOR, "markersize": 5, "markeredgecolor": "white"}
+        self.ax_.plot(*self.marks.T, "o", clip_on=False, zorder=5, **style)
+        self.ax_.set_ylabel(self.labels[1])
+
+
+def _checked_rows(rows, n_rows) -> list[int]:
+    """Return one to three row numbers."""
+    rows = [rows] if isinstance(rows, Integral) else list(rows)
+    if not 1 <= len(rows) <= 3 or not all(isinstance(row, Integral) for row in rows):
+        raise ValueError(
+            f"The 'rows' parameter of {OWNER} must hold one, two or three row numbers. "
+            f"Got {rows!r} instead."
+        )
+    outside = [row for row in rows if not -n_rows <= row < n_rows]
+    if outside or len({row % n_rows for row in rows}) < len(rows):
+        raise ValueError(
+            f"The 'rows' parameter of {OWNER} must hold different numbers below {n_rows}, the "
+            f"number of rows. Got {rows!r} instead."
+        )
+    return rows
+
+
+def _checked_features(X, features, n_columns) -> list[int]:
+    """Return one or two column numbers."""
+    features = [features] if isinstance(features, (Integral, str)) else list(features)
+    names = list(getattr(X, "columns", ()))
+    numbers = [names.index(own) if own in names else own for own in features]
+    known = all(isinstance(own, Integral) and 0 <= own < n_columns for own in numbers)
+    if not known or len(set(numbers)) != len(numbers) or len(numbers) not in (1, 2):
+        raise ValueError(
+            f"The 'features' parameter of {OWNER} must hold one column, or two different ones for "
+            f"a plane, of the {n_columns} that X has. Got {features!r} instead."
+        )
+    return numbers
+
+
+def _checked_output(output, n_outputs) -> int:
+    if not isinstance(output, Integral) or not -n_outputs <= output < n_outputs:
+        raise ValueError(
+            f"The 'output' parameter of {OWNER} must be an integer in "
+            f"[{-n_outputs}, {n_outputs - 1}]. Got {output!r} instead."
+        )
+    return int(output)
+
+
+def _along_columns(columns, row, features, n_points):
+    """Return positions, and points (*p, d) that differ from a row in some columns."""
+    shown = columns[:, features]
+    low, high = np.quantile(shown, SHOWN_SHARE, axis=0)
+    low, high = np.minimum(low, columns[row, features]), np.maximum(high, columns[row, features])
+    positions = [np.linspace(*ends, n_points) for ends in zip(low, high, strict=True)]
+    mesh = np.meshgrid(*positions)  # (p,) or two of (p, p), the second direction first
+    points = np.tile(columns[row], (*mesh[0].shape, 1))
+    points[..., features] = np.stack(mesh, axis=-1)
+    return positions, points
+
+
+def _between(ends, n_points):
+    """Return positions, and points (*p, d) on the path or the plane through two or three rows."""
+    limits = (0, 1) if len(ends) == 2 else PLANE_RANGE
+    positions = [np.linspace(*limits, n_points)] * (len(ends) - 1)
+    shares = np.stack(np.meshgrid(*positions), axis=-1)
+    return positions, ends[0] + shares @ (ends[1:] - ends[0])
+
+
+def _column_names(X, features) -> list[str]:
+    names = getattr(X, "columns", None)
+    return [f"x{number}" if names is None else str(names[number]) for number in features]

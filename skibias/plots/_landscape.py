@@ -1,0 +1,264 @@
+"""Loss and complexity of the networks around a trained one.
+
+Notation: T epochs, g and h points along the two directions, P weights.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skibias._learning import engine_rows
+from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias._runtime import one_thread, side_by_side
+from skibias.complexity import sample_paths
+from skibias.engine.landscape import (
+    loss_measure,
+    over_plane,
+    principal_plane,
+    random_plane,
+    variation_measure,
+)
+from skibias.engine.losses import LOSSES
+from skibias.plots._figure import COLOR_MAP, finish, panels
+
+OWNER = "LandscapeDisplay"
+NETWORKS = (LearnedActivationMLPClassifier, LearnedActivationMLPRegressor)
+MARGIN = 0.2  # around the trajectory, of its own range
+LOG_RANGE = 30  # ratio of losses from which colours follow their logarithm
+
+
+class LandscapeDisplay:
+    """Loss and TV complexity over a plane in the space of a network's weights (P Fig. 7).
+
+    Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
+    parameters as attributes.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n_first,) and (n_second,)
+        Steps along the two directions; the trained network is at (0, 0).
+    loss : ndarray of shape (n_second, n_first)
+        Log-loss, or squared error of the standardised target.
+    complexity : ndarray of shape (n_second, n_first)
+        Mean variation of the raw outputs along paths.
+    trajectory : ndarray of shape (n_epochs + 1, 2) or None
+        Where training went, projected on the plane.
+    labels : tuple of two str
+        What the directions are.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Set by `plot`.
+    axes_ : list of two matplotlib Axes
+        Set by `plot`.
+    """
+
+    def __init__(self, first, second, loss, complexity, trajectory, labels):
+        self.first = first
+        self.second = second
+        self.loss = loss
+        self.complexity = complexity
+        self.trajectory = trajectory
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        trajectory=None,
+        network=0,
+        extent=1.0,
+        n_steps=50,
+        n_rows=1000,
+        n_paths=20,
+        n_points=50,
+        random_state=0,
+        ax=None,
+    ):
+        """Evaluate the networks of a plane through a trained one, and draw them.
+
+        Parameters
+        ----------
+        estimator : LearnedActivationMLPClassifier or LearnedActivationMLPRegressor
+            Fitted.
+        X : array-like of shape (n_samples, n_features)
+            Rows on which the loss is taken and between which paths are drawn.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        trajectory : WeightTrajectory or None, default=None
+            The callback that the estimator was fitted with: the plane is that of the first two
+            principal components of the weights after every epoch. None takes a random plane.
+        network : int, default=0
+            Which of the estimator's networks.
+        extent : float, default=1.0
+            Of a random plane, whose directions are in every layer as long as its weights: steps
+            go from -extent to extent. A principal plane covers the trajectory.
+        n_steps : int, default=50
+            Networks along each direction.
+        n_rows : int, default=1000
+            Rows for the loss, drawn at random if X has more.
+        n_paths, n_points : int, default=20 and 50
+            Paths, and points along each, for the complexity. The ends of a path differ in y.
+        random_state : int, RandomState instance or None, default=0
+        ax : array-like of two matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        LandscapeDisplay
+
+        Raises
+        ------
+        TypeError
+            If it is an estimator of another kind.
+        ValueError
+            If the trajectory is of another network, or there is no such network.
+        """
+        _check_estimator(estimator, network)
+        random = check_random_state(random_state)
+        X = estimator._checked(X)
+        y = np.asarray(y)
+        with one_thread() as n_threads:
+            _, center, _, _ = estimator._trained_network(network, X[:1])
+            plane = _plane(estimator, center, trajectory, network, (extent, n_steps), random)
+            measures = _measures(estimator, network, X, y, (n_rows, n_paths, n_points), random)
+            loss, complexity = side_by_side(
+                [
+                    partial(
+                        over_plane, measure, center, plane.directions, plane.first, plane.second
+                    )
+                    for measure in measures
+                ],
+                n_threads,
+            )
+        return cls(
+            plane.first.numpy(),
+            plane.second.numpy(),
+            loss.numpy(),
+            complexity.numpy(),
+            plane.trajectory,
+            plane.labels,
+        ).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the loss and the complexity side by side.
+
+        Parameters
+        ----------
+        ax : array-like of two matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        LandscapeDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there are not two Axes.
+        """
+        self.axes_ = panels(ax, 2, OWNER)
+        from matplotlib.patheffects import Normal, Stroke
+
+        self.figure_ = self.axes_[0].figure
+        surfaces = {"loss": self.loss, "TV complexity": self.complexity}
+        for panel, (name, values) in zip(self.axes_, surfaces.items(), strict=True):
+            image = panel.pcolormesh(
+                self.first, self.second, values, cmap=COLOR_MAP, norm=_norm(values), rasterized=True
+            )
+            self.figure_.colorbar(image, ax=panel)
+            outlined = {"color": "white", "path_effects": [Stroke(linewidth=3), Normal()]}
+            if self.trajectory is not None:
+                panel.plot(*self.trajectory.T, linewidth=1.2, **outlined)
+            panel.plot(0, 0, marker="x", markeredgewidth=1.5, **outlined)
+            panel.set(title=name, xlabel=self.labels[0], ylabel=self.labels[1])
+            finish(panel)
+        return self
+
+
+class _Plane(NamedTuple):
+    """Directions and steps along them."""
+
+    directions: torch.Tensor  # (2, P)
+    first: torch.Tensor  # (g,)
+    second: torch.Tensor  # (h,)
+    trajectory: np.ndarray | None  # (T, 2)
+    labels: tuple[str, str]
+
+
+def _check_estimator(estimator, network) -> None:
+    if not isinstance(estimator, NETWORKS):
+        raise TypeError(
+            f"The 'estimator' parameter of {OWNER} must be one of skibias's estimators. "
+            f"Got {type(estimator).__name__} instead; of a pipeline, pass the step."
+        )
+    check_is_fitted(estimator)
+    if network not in range(len(estimator.weights_)):
+        raise ValueError(
+            f"The 'network' parameter of {OWNER} must be an integer in "
+            f"[0, {len(estimator.weights_) - 1}]. Got {network!r} instead."
+        )
+
+
+def _plane(estimator, center, trajectory, network, size, random) -> _Plane:
+    """Return the principal plane of a trajectory, or a random one."""
+    extent, n_steps = size
+    if trajectory is None:
+        steps = torch.linspace(-extent, extent, n_steps)
+        generator = torch.Generator().manual_seed(int(random.randint(2**31)))
+        directions = random_plane(center, estimator._architecture_, generator)
+        return _Plane(directions, steps, steps, None, ("random direction 1", "random direction 2"))
+    states = torch.as_tensor(np.stack([epoch[network] for epoch in trajectory.trajectory_]))
+    if states.shape[1] != len(center):
+        raise ValueError(
+            f"The 'trajectory' parameter of {OWNER} must be that of this estimator, with "
+            f"{len(center)} weights. Got {states.shape[1]} instead."
+        )
+    directions, shares = principal_plane(states)
+    path = ((states - center) @ directions.T).numpy()
+    first, second = (_steps_around(coordinates, n_steps) for coordinates in path.T)
+    labels = tuple(f"component {k + 1} ({share:.0%})" for k, share in enumerate(shares.tolist()))
+    return _Plane(directions, first, second, path, labels)
+
+
+def _steps_around(coordinates, n_steps):
+    """Return steps that cover the coordinates and the trained network at 0."""
+    low, high = min(coordinates.min(), 0), max(coordinates.max(), 0)
+    margin = MARGIN * (high - low)
+    return torch.linspace(float(low - margin), float(high + margin), n_steps)
+
+
+def _measures(estimator, network, X, y, counts, random):
+    """Return the measures of loss and complexity."""
+    n_rows, n_paths, n_points = counts
+    rows = random.permutation(len(X))[:n_rows]
+    encoding = estimator._encoding_
+    targets = encoding.encode(encoding.numbers(y[rows]))
+    model, _, functions, columns = estimator._trained_network(network, X[rows])
+    data = engine_rows(columns, targets, np.ones(len(rows)), columns.device)
+    loss = loss_measure(model, functions, data, LOSSES[encoding.loss])
+    paths = sample_paths(X, y, n_paths=n_paths, random_state=random)
+    points = paths.points(np.linspace(0, 1, n_points))
+    columns = estimator._trained_network(network, points)[-1]
+    drawn = torch.as_tensor((paths.output_draw * encoding.n_outputs).astype(int))
+    points = columns.reshape(n_paths, n_points, -1)
+    return loss, variation_measure(model, functions, points, drawn)
+
+
+def _norm(values):
+    """Return linear colours, or logarithmic ones for values that differ by orders of magnitude."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    low, high = np.nanmin(values), np.nanmax(values)
+    return LogNorm(low, high) if 0 < low * LOG_RANGE < high else Normalize(low, high)

@@ -1,0 +1,258 @@
+"""How functions changed while they were learned.
+
+Notation: S restarts, t outer steps, s snapshots, p points, c channels.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
+
+from skibias._learner import ActivationLearner
+from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias._spline_activation import SplineActivation
+from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, finish, panels, pyplot
+
+OWNER = "MetaLearningDisplay"
+NETWORKS = (LearnedActivationMLPClassifier, LearnedActivationMLPRegressor)
+KINDS = ("activation", "inputs")
+SMOOTHED_SHARE = 0.05  # of the outer steps, in the running mean of the loss
+N_POINTS = 201
+
+
+class MetaLearningDisplay:
+    """Loss and shape of a function over the outer steps in which it was learned.
+
+    Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
+    parameters as attributes.
+
+    Parameters
+    ----------
+    losses : ndarray of shape (n_outer_steps, n_restarts)
+        Validation losses of the outer loop.
+    restart : int
+        The restart whose function is shown.
+    steps : ndarray of shape (n_snapshots,)
+        Outer steps at which the function was kept.
+    arguments : ndarray of shape (n_points,)
+        Arguments of the function.
+    values : ndarray of shape (n_snapshots, n_points)
+        Its values there.
+    name : str
+        Title of the function.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        Set by `plot`.
+    axes_ : list of two matplotlib Axes
+        Set by `plot`.
+    """
+
+    def __init__(self, losses, restart, steps, arguments, values, name):
+        self.losses = losses
+        self.restart = restart
+        self.steps = steps
+        self.arguments = arguments
+        self.values = values
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator, *, kind="activation", restart=None, number=0, channel=0, ax=None
+    ):
+        """Draw how a fitted estimator, or a learner, came to its functions.
+
+        Parameters
+        ----------
+        estimator : LearnedActivationMLPClassifier, LearnedActivationMLPRegressor or \
+ActivationLearner
+            Fitted; a learner after `learn`.
+        kind : {"activation", "inputs"}, default="activation"
+            What was learned: activations, or functions of input columns.
+        restart : int or None, default=None
+            None shows the restart with the lowest loss in the last steps.
+        number : int, default=0
+            The hidden layer, with ``sharing="layer"``, or the input column.
+        channel : int, default=0
+            Which function of the column, where it has several.
+        ax : array-like of two matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        MetaLearningDisplay
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If it is an estimator of another kind.
+        ValueError
+            If nothing of this kind was learned, or there is no such restart, layer, column or
+            channel.
+        """
+        history = _history(estimator, kind)
+        losses = history["validation_loss"]
+        restart = _best_restart(losses) if restart is None else restart
+        _check_number("restart", restart, losses.shape[1])
+        snapshots = [functions[restart] for functions in history["functions"]]
+        _check_number("number", number, len(snapshots[0]))
+        own = [functions[number] for functions in snapshots]
+        _check_number("channel", channel, own[0].n_channels or 1)
+        arguments = _arguments(own[0])
+        values = [np.asarray(function(arguments)).reshape(len(arguments), -1) for function in own]
+        return cls(
+            losses=losses,
+            restart=restart,
+            steps=history["snapshot_step"],
+            arguments=arguments,
+            values=np.stack(values)[:, :, channel],
+            name=_name(estimator, kind, number, channel, own[0]),
+        ).plot(ax=ax)
+
+    def plot(self, ax=None):
+        """Draw the losses of all restarts, and the shape of one over the outer steps.
+
+        Parameters
+        ----------
+        ax : array-like of two matplotlib Axes, default=None
+            None makes a new figure.
+
+        Returns
+        -------
+        MetaLearningDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        ValueError
+            If there are not two Axes.
+        """
+        from matplotlib.cm import ScalarMappable
+        from matplotlib.colors import Normalize
+
+        self.axes_ = panels(ax, 2, OWNER)
+        self.figure_ = self.axes_[0].figure
+        self._draw_losses(self.axes_[0])
+        scale = ScalarMappable(Normalize(0, max(1, self.steps[-1])), COLOR_MAP)
+        for step, values in zip(self.steps, self.values, strict=True):
+            self.axes_[1].plot(self.arguments, values, color=scale.to_rgba(step), linewidth=0.9)
+        self.figure_.colorbar(scale, ax=self.axes_[1], label="outer step")
+        self.axes_[1].set(title=self.name, xlabel="argument", ylabel="value")
+        for panel in self.axes_:
+            finish(panel)
+        return self
+
+    def save_animation(self, path, *, frames_per_second=10):
+        """Write the changing shape as an animated GIF.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file to write.
+        frames_per_second : float, default=10
+            Snapshots shown per second.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        plt = pyplot(OWNER)
+        from matplotlib.animation import FuncAnimation, PillowWriter
+
+        figure, panel = plt.subplots(figsize=(PAPER_WIDTH, 2.9), layout="constrained")
+        (curve,) = panel.plot(self.arguments, self.values[0])
+        margin = 0.05 * (np.ptp(self.values) or 1.0)
+        panel.set_ylim(self.values.min() - margin, self.values.max() + margin)
+        panel.set(xlabel="argument", ylabel="value")
+        finish(panel)
+
+        def show(frame):
+            curve.set_ydata(self.values[frame])
+            panel.set_title(f"{self.name}, outer step {self.steps[frame]}")
+
+        animation = FuncAnimation(figure, show, frames=len(self.steps))
+        animation.save(path, writer=PillowWriter(fps=frames_per_second))
+        plt.close(figure)
+
+    def _draw_losses(self, panel) -> None:
+        """Draw running means, since the loss of one step depends on its few rows."""
+        width = max(1, round(SMOOTHED_SHARE * len(self.losses)))
+        kernel = np.full(width, 1 / width)
+        steps = np.arange(width, len(self.losses) + 1)
+        for restart, losses in enumerate(self.losses.T):
+            is_shown = restart == self.restart
+            panel.plot(
+                steps,
+                np.convolve(losses, kernel, mode="valid"),
+                color="C0" if is_shown else "0.7",
+                linewidth=1.5 if is_shown else 0.9,
+                zorder=3 if is_shown else 2,
+                label=f"restart {restart}",
+            )
+        title = "loss of the outer loop"
+        panel.set(title=title, xlabel="outer step", ylabel=f"mean of {width} steps")
+        if self.losses.shape[1] > 1:
+            panel.legend(frameon=False, fontsize="small")
+
+
+def _history(estimator, kind):
+    """Return the record of learning functions of this kind."""
+    if kind not in KINDS:
+        raise ValueError(
+            f"The 'kind' parameter of {OWNER} must be one of {KINDS}. Got {kind!r} instead."
+        )
+    if isinstance(estimator, ActivationLearner):
+        if not hasattr(estimator, "history_"):
+            raise NotFittedError("This ActivationLearner has not learned yet: call 'learn' first.")
+        histories = {"activation": estimator.history_}
+    elif isinstance(estimator, NETWORKS):
+        check_is_fitted(estimator)
+        histories = estimator.meta_history_
+    else:
+        raise TypeError(
+            f"The 'estimator' parameter of {OWNER} must be one of skibias's estimators or an "
+            f"ActivationLearner. Got {type(estimator).__name__} instead."
+        )
+    if kind not in histories or not len(histories[kind]["validation_loss"]):
+        raise ValueError(
+            f"The 'estimator' parameter of {OWNER} must have learned functions of "
+            f"kind={kind!r}. Got one that has learned {sorted(histories) or 'none'} instead."
+        )
+    return histories[kind]
+
+
+def _best_restart(losses) -> int:
+    """Return the restart with the lowest mean loss in the last steps."""
+    last = losses[-max(1, round(SMOOTHED_SHARE * len(losses))) :].mean(0)
+    return int(np.argmin(np.where(np.isfinite(last), last, np.inf)))
+
+
+def _check_number(name, number, count) -> None:
+    if not isinstance(number, Integral) or not 0 <= number < count:
+        raise ValueError(
+            f"The {name!r} parameter of {OWNER} must be an integer in [0, {count - 1}]. "
+            f"Got {number!r} instead."
+        )
+
+
+def _arguments(function: SplineActivation):
+    """Return arguments (p,) over the knots, the knots among them."""
+    points = np.linspace(function.knots[0], function.knots[-1], N_POINTS)
+    return np.union1d(points, function.knots)
+
+
+def _name(estimator, kind, number, channel, function) -> str:
+    if kind == "activation":
+        shared = getattr(estimator, "sharing", "network") == "network"
+        return "hidden activation" if shared else f"hidden layer {number + 1}"
+    names = getattr(estimator, "feature_names_in_", None)
+    name = f"x{number}" if names is None else str(names[number])
+    return name if (function.n_channels or 1) == 1 else f"{name}, channel {channel}"

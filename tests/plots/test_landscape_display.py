@@ -1,0 +1,156 @@
+"""Landscapes show the losses and complexities of networks rebuilt one by one."""
+
+from copy import copy
+
+import numpy as np
+import pytest
+import torch
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.metrics import log_loss
+from sklearn.neighbors import KNeighborsClassifier
+
+from skibias import (
+    ActivationLearner,
+    LearnedActivationMLPClassifier,
+    LearnedActivationMLPRegressor,
+)
+from skibias.callbacks import WeightTrajectory
+from skibias.complexity import sample_paths, tv_complexity
+from skibias.plots import LandscapeDisplay
+
+pytestmark = pytest.mark.usefixtures("closed_figures")
+
+X, Y = load_iris(return_X_y=True)
+LEARNER = ActivationLearner(n_outer_steps=3, n_restarts=1, horizon=10)
+
+
+def fit(estimator_class=LearnedActivationMLPClassifier, data=(X, Y), **parameters):
+    """Return a small network and the trajectory of its training."""
+    trajectory = WeightTrajectory()
+    settings = {"learner": LEARNER, "max_iter": 8, "random_state": 0, "n_estimators": 2}
+    model = estimator_class((8, 8), callbacks=[trajectory], **settings | parameters)
+    return model.fit(*data), trajectory
+
+
+def draw(model, data=(X, Y), **parameters):
+    settings = {"n_steps": 5, "n_paths": 6, "n_points": 9}
+    return LandscapeDisplay.from_estimator(model, *data, **settings | parameters)
+
+
+INPUTS = [{"activation": "tanh"}, {"activation": "relu", "input_activations": "learned"}]
+
+
+@pytest.mark.parametrize("parameters", INPUTS)
+@pytest.mark.parametrize("network", [0, 1])
+def test_the_middle_of_a_random_plane_is_the_trained_network(parameters, network):
+    model, _ = fit(**parameters, n_estimators=2)
+    display = draw(model, network=network)
+    assert display.loss.shape == display.complexity.shape == (5, 5)
+    alone = only(model, network)
+    assert display.loss[2, 2] == pytest.approx(log_loss(Y, alone.predict_proba(X)), rel=1e-4)
+    # The same draws as the display's: the plane first, then rows, then paths.
+    random = np.random.RandomState(0)
+    random.randint(2**31)
+    random.permutation(len(X))
+    paths = sample_paths(X, Y, n_paths=6, random_state=random)
+    expected = tv_complexity(alone, paths, n_points=9, response_method="decision_function")
+    assert display.complexity[2, 2] == pytest.approx(expected, rel=1e-3)
+
+
+def only(model, network):
+    """Return a fitted estimator that consists of one of the networks."""
+    alone = copy(model)
+    alone.input_activations_ = model._inputs_of(network)
+    alone.weights_ = model.weights_[[network]]
+    return alone
+
+
+def test_the_landscape_equals_the_networks_of_the_plane():
+    model, trajectory = fit(activation="tanh", n_estimators=1)
+    display = draw(model, trajectory=trajectory)
+    states = np.concatenate(trajectory.trajectory_)
+    coordinates = display.trajectory
+    centered = states - states.mean(0)
+    directions = np.linalg.svd(centered, full_matrices=False)[2][:2]
+    directions *= np.where(directions @ (states[-1] - states[0]) < 0, -1, 1)[:, None]
+    np.testing.assert_allclose(coordinates, (states - model.weights_[0]) @ directions.T, atol=1e-4)
+    corner = only(model, 0)
+    # The network at a corner of the plane, rebuilt.
+    step = np.array([display.first[0], display.second[-1]])
+    corner.weights_ = (model.weights_[0] + step @ directions)[None].astype(np.float32)
+    expected = log_loss(Y, corner.predict_proba(X))
+    assert display.loss[-1, 0] == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_trajectory_lies_within_the_plane_and_is_drawn():
+    model, trajectory = fit(activation="relu", input_activations="learned")
+    display = draw(model, trajectory=trajectory, network=1)
+    assert display.trajectory.shape == (9, 2)
+    for steps, coordinates in zip(
+        (display.first, display.second), display.trajectory.T, strict=True
+    ):
+        assert steps[0] <= coordinates.min() and coordinates.max() <= steps[-1]
+        assert steps[0] < 0 < steps[-1]
+    for panel in display.axes_:
+        np.testing.assert_array_equal(panel.get_lines()[0].get_xydata(), display.trajectory)
+    assert display.labels[0].startswith("component 1 (")
+    assert [panel.get_title() for panel in display.axes_] == ["loss", "TV complexity"]
+
+
+@pytest.mark.parametrize("parameters", INPUTS)
+def test_an_estimator_can_be_taken_back_to_an_epoch(parameters):
+    epochs = []
+    trajectory = WeightTrajectory()
+    for n_epochs in (1, 2):
+        model = LearnedActivationMLPClassifier(
+            (8,),
+            learner=LEARNER,
+            max_iter=n_epochs,
+            early_stopping=False,
+            callbacks=[trajectory],
+            n_estimators=2,
+            random_state=0,
+            **parameters,
+        ).fit(X, Y)
+        epochs.append(trajectory.trajectory_)
+    # The first epoch of the long training is all of the short one.
+    np.testing.assert_array_equal(epochs[0][1], epochs[1][1])
+    start, last = (trajectory.estimator_at(model, epoch) for epoch in (0, -1))
+    n_weights = model.weights_.shape[1]
+    np.testing.assert_array_equal(last.weights_, epochs[1][2][:, :n_weights])
+    distance = np.abs(last.predict_proba(X) - model.predict_proba(X)).max()
+    assert 0 < distance < np.abs(start.predict_proba(X) - model.predict_proba(X)).max()
+    if "input_activations" in parameters:
+        learned = start.input_activations_[0].values.reshape(
+            -1, 2, start.input_activations_[0].n_channels // 2
+        )
+        np.testing.assert_array_equal(learned[:, 0], learned[:, 1])  # both start alike
+
+
+def test_values_are_standardised_for_the_loss():
+    data = load_diabetes(return_X_y=True)
+    model, _ = fit(LearnedActivationMLPRegressor, data, activation="relu", n_estimators=1)
+    display = draw(model, data)
+    squared_error = np.mean((model.predict(data[0]) - data[1]) ** 2)
+    scale = model._encoding_.scale[0]
+    assert display.loss[2, 2] == pytest.approx(squared_error / scale**2, rel=1e-4)
+
+
+def test_the_global_generator_and_the_model_stay_as_they_were():
+    model, trajectory = fit(activation="tanh")
+    weights, state = model.weights_.copy(), torch.get_rng_state()
+    first, second = (draw(model, trajectory=trajectory).loss for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_array_equal(model.weights_, weights)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_unusable_choices_are_refused():
+    model, _ = fit(activation="tanh")
+    with pytest.raises(TypeError, match="Got KNeighborsClassifier instead"):
+        draw(KNeighborsClassifier().fit(X, Y))
+    with pytest.raises(ValueError, match=r"'network' .* \[0, 1\]\. Got 2 instead"):
+        draw(model, network=2)
+    _, other = fit(activation="tanh", data=(X[:, :2], Y))
+    with pytest.raises(ValueError, match="'trajectory' .* must be that of this estimator"):
+        draw(model, trajectory=other)
