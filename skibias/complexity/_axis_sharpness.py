@@ -13,6 +13,7 @@ from skibias.complexity._tables import check_count, container_of, numeric_column
 
 OWNER = "axis_sharpness"
 SHARE = (0.01, 0.99)  # quantiles of a column between which it moves
+REACH = 5  # cells on either side with which a cell is compared
 
 
 def axis_sharpness(
@@ -25,21 +26,22 @@ def axis_sharpness(
     response_method="auto",
     random_state=0,
 ):
-    """How unevenly a function's changes are spread over the values of each column.
+    """How sharply a function changes at particular values of single columns, as trees do.
 
     Every column is moved through its quantiles in ``n_rows`` rows, whose other columns stay. Let
-    p_t be the mean over rows and outputs of ``|f_{t+1} - f_t|`` in cell t. The score is the
-    squared coefficient of variation of p over the cells, pooled over columns::
+    p_t be the mean over rows and outputs of ``|f_{t+1} - f_t|`` in cell t, and s_t the mean of p
+    over the cells within five of t. The score compares the two, pooled over columns::
 
-        sum_d T sum_t p_dt p'_dt / sum_d (sum_t p_dt) (sum_t p'_dt) - 1
+        sum_d sum_t p_dt p'_dt / sum_d sum_t p_dt s'_dt - 1
 
-    with p and p' from two halves of the rows, so that only what both halves share counts. It is 0
-    for changes that are spread evenly, and grows where a function changes at the same values of a
-    column whatever the other columns are. This is how trees split, and what functions of single
-    columns can do; a network of smooth functions of all columns cannot, and the edges of nearest
-    neighbours lie elsewhere in every row. So the score tells how close a model is to trees in
-    this respect. It changes neither with the scale of the outputs, nor if a constant is added, nor
-    with any increasing transformation of a column to which the model is fitted as well.
+    with p and s' from two halves of the rows, so that only what both halves share counts. It is 0
+    for changes that are spread evenly or vary slowly, and grows, up to 10, where a function changes
+    in single cells that are the same whatever the other columns are. This is how trees split, and
+    what functions of single columns can do; a network of smooth functions of all columns cannot,
+    and the edges of nearest neighbours lie elsewhere in every row. So the score tells how close a
+    model is to trees in this respect. It changes neither with the scale of the outputs, nor if a
+    constant is added, nor with any increasing transformation of a column to which the model is
+    fitted as well.
 
     Parameters
     ----------
@@ -52,7 +54,8 @@ def axis_sharpness(
     n_rows : int, default=100
         Rows per column, drawn at random without replacement if X has more; at least 2.
     n_points : int, default=100
-        Quantiles of every column, from .01 to .99; equal ones count once. At least 3.
+        Quantiles of every column, from .01 to .99; at least 12. Equal ones count once, and columns
+        with fewer than 12 different ones are left out.
     response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
         As in `tv_complexity`.
     random_state : int, RandomState instance or None, default=0
@@ -61,7 +64,7 @@ def axis_sharpness(
     Returns
     -------
     float
-        0 for a function that is constant along all columns. By chance, slightly below 0 can occur.
+        0 for a function that is constant along all columns; slightly below 0 can occur by chance.
 
     Raises
     ------
@@ -78,10 +81,10 @@ def axis_sharpness(
     >>> round(axis_sharpness(lambda points: points[:, 0], X), 1)
     0.0
     >>> round(axis_sharpness(lambda points: points[:, 0] > 0.5, X))
-    98
+    10
     """
     check_count("n_rows", n_rows, 2, OWNER)
-    check_count("n_points", n_points, 3, OWNER)
+    check_count("n_points", n_points, 2 * REACH + 2, OWNER)
     response = find_response(estimator, response_method, OWNER)
     columns = numeric_columns(X, OWNER)
     if len(columns) < 2:
@@ -90,19 +93,19 @@ def axis_sharpness(
         )
     random = check_random_state(random_state)
     container = container_of(X)
-    shared = total = 0.0
+    at_cells = around_cells = 0.0
     for number in range(columns.shape[1]):
         rows = columns[random.permutation(len(columns))[:n_rows]]
         values = np.unique(np.quantile(columns[:, number], np.linspace(*SHARE, n_points)))
-        if len(values) < 3:  # one cell is no profile
+        if len(values) <= 2 * REACH + 1:  # too few cells to compare one with
             continue
         points = np.repeat(rows[:, None], len(values), axis=1)  # (n, t + 1, d)
         points[:, :, number] = values
         outputs = response(container.hold(points.reshape(-1, columns.shape[1])))
         first, second = _profiles(outputs.reshape(len(rows), len(values), -1))
-        shared += len(first) * (first @ second)
-        total += first.sum() * second.sum()
-    return float(shared / total - 1) if total > 0 else 0.0
+        at_cells += first @ second
+        around_cells += first @ _local_means(second)
+    return float(at_cells / around_cells - 1) if around_cells > 0 else 0.0
 
 
 def _profiles(outputs):
@@ -110,3 +113,9 @@ def _profiles(outputs):
     changes = np.abs(np.diff(outputs, axis=1)).mean(axis=2)  # (n, t)
     middle = len(changes) // 2
     return changes[:middle].mean(axis=0), changes[middle:].mean(axis=0)
+
+
+def _local_means(profile):
+    """Return the means (t,) over the cells within `REACH` of each cell."""
+    window = np.ones(2 * REACH + 1)
+    return np.convolve(profile, window, "same") / np.convolve(np.ones_like(profile), window, "same")
