@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import matplotlib.image
+import numpy as np
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = (
@@ -54,6 +56,20 @@ def test_comparison_prints_a_table_and_saves_a_figure(tmp_path):
     assert result.stderr.count("split 1/1: ") == len(MODELS)
     height, width, _ = matplotlib.image.imread(tmp_path / "functions.png").shape
     assert min(height, width) > 300
+
+
+@pytest.mark.parametrize(
+    "script",
+    sorted(path.name for path in (ROOT / "examples").glob("plot_*.py") if "01" not in path.name),
+)
+def test_an_example_prints_finite_numbers_and_saves_a_figure(script, tmp_path):
+    result = run(script, "--quick", "--output", "figure.png", folder=tmp_path, OMP_NUM_THREADS="1")
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"\d\.\d", result.stdout)
+    assert not re.search(r"\b(nan|inf)\b", result.stdout)
+    figure = matplotlib.image.imread(tmp_path / "figure.png")
+    assert min(figure.shape[:2]) > 300
+    assert len(np.unique(figure.reshape(-1, figure.shape[2]), axis=0)) > 20
 
 
 def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):
