@@ -178,7 +178,10 @@ class LandscapeDisplay:
                 self.first, self.second, values, cmap=COLOR_MAP, norm=_norm(values), rasterized=True
             )
             self.figure_.colorbar(image, ax=panel)
-            outlined = {"color": "white", "path_effects": [Stroke(linewidth=3, foreground="black"), Normal()]}
+            outlined = {
+                "color": "white",
+                "path_effects": [Stroke(linewidth=3, foreground="black"), Normal()],
+            }
             if self.trajectory is not None:
                 panel.plot(*self.trajectory.T, linewidth=1.2, **outlined)
             panel.plot(0, 0, marker="x", markeredgewidth=1.5, **outlined)
