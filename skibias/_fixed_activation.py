@@ -20,7 +20,8 @@ class FixedActivation:
 
     Parameters
     ----------
-    name : {"relu", "gelu", "tanh", "sin", "hat", "identity"}
+    name : str
+        A key of the engine's ``FIXED_FUNCTIONS``; estimators take those of `ACTIVATION_NAMES`.
     prefactor : float, default=1.0
     """
 

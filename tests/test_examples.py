@@ -60,7 +60,11 @@ def test_comparison_prints_a_table_and_saves_a_figure(tmp_path):
 
 @pytest.mark.parametrize(
     "script",
-    sorted(path.name for path in (ROOT / "examples").glob("plot_*.py") if "01" not in path.name),
+    sorted(
+        path.name
+        for path in (ROOT / "examples").glob("plot_*.py")
+        if not re.search("_0[17]_", path.name)  # with tests of their own
+    ),
 )
 def test_an_example_prints_finite_numbers_and_saves_a_figure(script, tmp_path):
     result = run(script, "--quick", "--output", "figure.png", folder=tmp_path, OMP_NUM_THREADS="1")
@@ -70,6 +74,35 @@ def test_an_example_prints_finite_numbers_and_saves_a_figure(script, tmp_path):
     figure = matplotlib.image.imread(tmp_path / "figure.png")
     assert min(figure.shape[:2]) > 300
     assert len(np.unique(figure.reshape(-1, figure.shape[2]), axis=0)) > 20
+
+
+def test_neural_redshift_prints_effects_and_saves_a_figure(tmp_path):
+    script = "plot_07_neural_redshift.py"
+    arguments = ("--networks", "3", "--transformers", "2", "--steps", "2")
+    arguments += ("--output", "redshift.png")
+    result = run(script, *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
+    assert result.returncode == 0, result.stderr
+    for factor in ("weight_magnitude", "depth", "residual", "gate"):
+        assert re.search(rf"^{factor} +tanh .*\[.*\]", result.stdout, re.MULTILINE)
+    height, width, _ = matplotlib.image.imread(tmp_path / "redshift.png").shape
+    assert min(height, width) > 300
+
+
+@pytest.mark.slow
+def test_networks_learn_best_what_is_as_complex_as_they_are_untrained(tmp_path):
+    script = "plot_07_neural_redshift.py"
+    result = run(
+        script, "--networks", "2", "--transformers", "2", folder=tmp_path, OMP_NUM_THREADS="1"
+    )
+    assert result.returncode == 0, result.stderr
+    # modulus, complexity of the target, nearest prefactor, best prefactor, test errors
+    rows = re.findall(r"^ +(\d+) +([\d.]+) +(\d+) +(\d+)  ", result.stdout, re.MULTILINE)
+    complexity, nearest, best = np.array(rows, dtype=float).T[1:]
+    assert (np.diff(complexity) > 0).all()
+    # The best prefactor grows with the target's complexity, and is the nearest one or beside it.
+    assert (np.diff(best) >= 0).all() and best[-1] > best[0]
+    assert (np.abs(np.log2(best / nearest)) <= 1).all()
+    assert (best == nearest).sum() >= 3
 
 
 def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):

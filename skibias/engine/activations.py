@@ -21,11 +21,19 @@ def hat(z: Tensor) -> Tensor:
     return torch.relu(1 - (z - 1).abs())
 
 
+def gaussian(z: Tensor) -> Tensor:
+    """Return exp(-z² / 2)."""
+    return torch.exp(-0.5 * z * z)
+
+
 FIXED_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
+    "leaky_relu": torch.nn.functional.leaky_relu,
     "gelu": torch.nn.functional.gelu,
+    "silu": torch.nn.functional.silu,
     "tanh": torch.tanh,
     "sin": torch.sin,
+    "gaussian": gaussian,
     "hat": hat,
     "identity": torch.clone,
 }

@@ -3,8 +3,8 @@
 Notation
 --------
 R : functions (any leading axes, also none)
-m : points along a path, or along one axis of a grid
-k : frequency, in cycles per path or per width of the grid; or order of a polynomial
+m : points along a path, or along one axis of a grid on the square [-1, 1]^2
+k : frequency, in cycles per path or per width of the square; or order of a polynomial
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from torch import Tensor
 
 # What is left beside a straight line, relative to the largest value, that counts as rounding.
 ROUNDING = 1e-6
+# Digits of a value, relative to the range of its function, by which values are ranked.
+RANK_DECIMALS = 5
 
 
 def path_variation(values: Tensor) -> Tensor:
@@ -104,6 +106,87 @@ def _weighted_mean(numbers: Tensor, magnitudes: Tensor, first: int) -> Tensor:
     total = magnitudes.sum(-1)
     mean = (magnitudes * numbers[first:].to(magnitudes)).sum(-1) / total
     return torch.where(total > 0, mean, 0.0)
+
+
+def cosine_basis(n_nodes: int) -> Basis:
+    """Return cos(pi k (x + 1) / 2) for k < n_nodes, on the centres of n_nodes equal cells.
+
+    Function k has k / 2 cycles over the width of [-1, 1].
+    """
+    centres = (torch.arange(n_nodes, dtype=torch.float64) + 0.5) / n_nodes
+    orders = torch.arange(n_nodes, dtype=torch.float64)
+    analysis = torch.cos(math.pi * centres[:, None] * orders) * 2 / n_nodes
+    analysis[:, 0] /= 2
+    return Basis(2 * centres - 1, analysis)
+
+
+def orthonormal_legendre_basis(n_nodes: int) -> Basis:
+    """Return Legendre's polynomials, each divided by its root of integral P_k² dx."""
+    nodes, analysis = legendre_basis(n_nodes)
+    orders = torch.arange(n_nodes, dtype=torch.float64)
+    return Basis(nodes, analysis * torch.sqrt(2 / (2 * orders + 1)))
+
+
+def grid_points(basis: Basis) -> Tensor:
+    """Return the grid (m * m, 2) of the nodes, whose last coordinate runs fastest."""
+    return torch.cartesian_prod(basis.nodes, basis.nodes)
+
+
+def grid_frequency(values: Tensor, basis: Basis) -> Tensor:
+    """Return sum |k| |F_k| / sum |F_k| over k != (0, 0) (*R,) of values (*R, m, m).
+
+    F are coefficients of the `cosine_basis` in both directions, |k| the length of the pair of
+    frequencies, in cycles per width of the square.
+
+    Differs from the paper: it takes the Fourier transform of the grid, which repeats the square
+    with a jump between opposite sides: even a plane then has all frequencies. The cosine
+    transform is the Fourier transform of the function mirrored at the sides, which has no jump.
+    """
+    frequencies = torch.arange(values.shape[-1], dtype=torch.float64) / 2
+    return _grid_mean(values, basis, torch.hypot(frequencies[:, None], frequencies))
+
+
+def grid_order(values: Tensor, basis: Basis) -> Tensor:
+    """Return sum (i + j) |c_ij| / sum |c_ij| over i + j > 0 (*R,) of values (*R, m, m)."""
+    orders = torch.arange(values.shape[-1])
+    return _grid_mean(values, basis, orders[:, None] + orders)
+
+
+def _grid_mean(values: Tensor, basis: Basis, numbers: Tensor) -> Tensor:
+    """Return the mean (*R,) of numbers (m, m) weighted by coefficients, without the constant."""
+    values = values.to(torch.float64)
+    coefficients = basis.analysis.T @ values @ basis.analysis
+    magnitudes = coefficients.abs().flatten(-2)[..., 1:]
+    largest = values.abs().amax((-2, -1))
+    is_constant = magnitudes.amax(-1) <= ROUNDING * largest
+    magnitudes = torch.where(is_constant[..., None], 0.0, magnitudes)
+    return _weighted_mean(numbers.flatten()[1:], magnitudes, first=0)
+
+
+def rank_levels(values: Tensor, n_levels: int) -> Tensor:
+    """Return the level 0 … n_levels - 1 of every value (*R, m), equally many values per level.
+
+    Equal values share a level; so do values that differ by rounding only.
+    """
+    low, high = values.amin(-1, keepdim=True), values.amax(-1, keepdim=True)
+    share = (values - low) / torch.where(high > low, high - low, 1.0)
+    share = torch.round(share, decimals=RANK_DECIMALS)
+    rank = torch.searchsorted(share.sort(-1).values, share)
+    return rank * n_levels // values.shape[-1]
+
+
+def grid_phrases(values: Tensor, n_levels: int) -> Tensor:
+    """Return the Lempel-Ziv phrases (R,) of values (R, m, m): the mean of two scans.
+
+    Row by row and column by column, so that both directions count alike. Levels hold equally many
+    values: of levels of equal width, a function with a peak uses few.
+    """
+    levels = rank_levels(values.to(torch.float64).flatten(-2), n_levels).unflatten(
+        -1, values.shape[-2:]
+    )
+    scans = (levels.flatten(-2), levels.transpose(-1, -2).flatten(-2))
+    phrases = [[lz_phrases(symbols) for symbols in scan.tolist()] for scan in scans]
+    return torch.tensor(phrases, dtype=torch.float64).mean(0)
 
 
 def quantize(values: Tensor, n_levels: int) -> Tensor:

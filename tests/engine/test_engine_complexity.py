@@ -7,13 +7,20 @@ import torch
 from skibias.engine.complexity import (
     beside_line,
     chebyshev_basis,
+    cosine_basis,
     effective_rank,
+    grid_frequency,
+    grid_order,
+    grid_phrases,
+    grid_points,
     legendre_basis,
     lz_phrases,
+    orthonormal_legendre_basis,
     path_frequency,
     path_order,
     path_variation,
     quantize,
+    rank_levels,
 )
 
 
@@ -155,3 +162,112 @@ def test_effective_rank_of_orthogonal_directions_is_their_number():
     assert effective_rank(torch.diag(torch.tensor([3.0, 1.0]))).item() == pytest.approx(
         np.exp(entropy)
     )
+
+
+# Grids on the square
+
+GRID_BASES = {
+    "cosine": cosine_basis(16),
+    "chebyshev": chebyshev_basis(16),
+    "legendre": orthonormal_legendre_basis(16),
+}
+
+
+def on_grid(function, basis):
+    """Return the values (m, m) of a function of two coordinates."""
+    x, y = grid_points(basis).T
+    return function(x, y).unflatten(0, (len(basis.nodes),) * 2)
+
+
+@pytest.mark.parametrize("half_cycles", [1, 2, 7, 15])
+def test_a_wave_along_an_axis_scores_its_frequency(half_cycles):
+    def wave(x):
+        return torch.cos(np.pi * half_cycles * (x + 1) / 2)
+
+    basis = GRID_BASES["cosine"]
+    for function in (lambda x, y: 3 + wave(x), lambda x, y: -2 * wave(y)):
+        score = grid_frequency(on_grid(function, basis), basis).item()
+        assert score == pytest.approx(half_cycles / 2, rel=1e-9)
+    both = grid_frequency(on_grid(lambda x, y: wave(x) * wave(y), basis), basis).item()
+    assert both == pytest.approx(half_cycles / 2 * 2**0.5, rel=1e-9)
+
+
+def test_grid_frequencies_are_weighted_by_their_magnitudes():
+    basis = GRID_BASES["cosine"]
+    mixed = on_grid(lambda x, y: 3 * torch.cos(np.pi * x) + torch.cos(4 * np.pi * y), basis)
+    assert grid_frequency(mixed, basis).item() == pytest.approx((3 * 1 + 4) / 4, rel=1e-9)
+
+
+def test_the_cosine_transform_is_the_fourier_transform_of_the_mirrored_function():
+    basis = GRID_BASES["cosine"]
+    values = torch.from_numpy(np.random.RandomState(0).randn(16, 16))
+    mirrored = torch.cat([values, values.flip(0)], 0)
+    mirrored = torch.cat([mirrored, mirrored.flip(1)], 1)
+    # The half-cell shift of the first centre changes phases only.
+    magnitudes = torch.fft.fft2(mirrored).abs()[:16, :16] / 32**2
+    factor = torch.full((16,), 2.0, dtype=torch.float64)
+    factor[0] = 1
+    shares = (basis.analysis.T @ values @ basis.analysis).abs() / torch.outer(factor, factor)
+    torch.testing.assert_close(shares, magnitudes)
+
+
+@pytest.mark.parametrize("name", ["chebyshev", "legendre"])
+@pytest.mark.parametrize("order", [1, 2, 5, 15])
+def test_a_polynomial_along_an_axis_scores_its_order(name, order):
+    basis = GRID_BASES[name]
+    polynomials = {"chebyshev": np.polynomial.Chebyshev, "legendre": np.polynomial.Legendre}
+    polynomial = polynomials[name].basis(order)
+    values = on_grid(lambda x, y: 7 + 3 * torch.from_numpy(polynomial(y.numpy())), basis)
+    assert grid_order(values, basis).item() == pytest.approx(order, rel=1e-9)
+    product = on_grid(
+        lambda x, y: torch.from_numpy(polynomial(x.numpy()) * polynomial(y.numpy())), basis
+    )
+    assert grid_order(product, basis).item() == pytest.approx(2 * order, rel=1e-9)
+
+
+def test_orthonormal_coefficients_keep_the_norm():
+    basis = orthonormal_legendre_basis(12)
+    coefficients = np.random.RandomState(0).randn(12)
+    function = np.polynomial.legendre.Legendre(coefficients * np.sqrt((2 * np.arange(12) + 1) / 2))
+    found = torch.from_numpy(function(basis.nodes.numpy())) @ basis.analysis
+    np.testing.assert_allclose(found, coefficients, atol=1e-11)
+
+
+@pytest.mark.parametrize("name", list(GRID_BASES))
+@pytest.mark.parametrize("constant", [0.0, 0.1, -1e6])
+def test_a_constant_on_the_square_has_no_frequency_and_no_order(name, constant):
+    basis = GRID_BASES[name]
+    measure = grid_frequency if name == "cosine" else grid_order
+    assert measure(torch.full((16, 16), constant), basis) == 0
+
+
+def test_grids_are_measured_one_by_one_and_by_shape_only():
+    basis = GRID_BASES["chebyshev"]
+    values = torch.from_numpy(np.random.RandomState(0).randn(3, 16, 16))
+    for measure in (grid_frequency, grid_order):
+        together = measure(values, basis)
+        alone = torch.stack([measure(5 * own - 2, basis) for own in values])
+        torch.testing.assert_close(together, alone)
+
+
+def test_levels_by_rank_hold_equally_many_values_and_ties_stay_together():
+    values = torch.tensor([[0.0, 1, 2, 100, 101, 1000], [0, 0, 0, 0, 1, 1], [5.0] * 6])
+    assert rank_levels(values, 3).tolist() == [[0, 0, 1, 1, 2, 2], [0, 0, 0, 0, 2, 2], [0] * 6]
+    noisy = torch.tensor([0.0, 1.0, 1.0 + 1e-7, 1.0 - 1e-7])
+    assert rank_levels(noisy, 4).tolist() == [0, 1, 1, 1]
+
+
+def test_phrases_on_the_square_are_the_mean_of_both_directions():
+    values = torch.from_numpy(np.random.RandomState(0).randn(2, 6, 6))
+    levels = rank_levels(values.flatten(-2), 4).unflatten(-1, (6, 6))
+    expected = [
+        (lz_phrases(own.flatten().tolist()) + lz_phrases(own.T.flatten().tolist())) / 2
+        for own in levels
+    ]
+    assert grid_phrases(values, 4).tolist() == expected
+    assert torch.equal(grid_phrases(values.mT, 4), grid_phrases(values, 4))
+
+
+def test_a_constant_on_the_square_has_the_fewest_phrases():
+    # Phrases of lengths 1 … 8 fill 36 symbols.
+    assert grid_phrases(torch.full((1, 6, 6), 0.1), 4).tolist() == [8.0]

@@ -1,0 +1,397 @@
+"""Complexity of random networks with two inputs, for one setting and over all components."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from skibias._fixed_activation import network_activation
+from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias.engine.complexity import (
+    chebyshev_basis,
+    cosine_basis,
+    grid_frequency,
+    grid_order,
+    grid_phrases,
+    grid_points,
+    orthonormal_legendre_basis,
+)
+from skibias.engine.episodes import stream
+from skibias.engine.random_networks import (
+    GATES,
+    NetworkSettings,
+    draw_network,
+    network_outputs,
+    stack_networks,
+)
+from skibias.redshift._validation import (
+    activation_label,
+    check_activation,
+    check_activations,
+    check_count,
+    check_factors,
+    check_flag,
+    check_magnitude,
+    check_one_of,
+    scaled_activation,
+)
+
+MEASURES = ("fourier", "chebyshev", "legendre", "lz")
+GATE_LEVELS = ("none", *GATES)
+# Of a `complexity_sweep`; the first level of a factor without order is its reference.
+FACTORS = {
+    "activation": ("relu", "gelu", "silu", "tanh", "sin", "gaussian", "hat"),
+    "weight_magnitude": (1.5, 3.0, 6.0, 12.0),
+    "bias_magnitude": (0.0, 0.25, 0.5, 1.0),
+    "width": (16, 32, 64, 128),
+    "depth": (1, 2, 3, 4, 5),
+    "prefactor": (0.25, 0.5, 1.0, 2.0),
+    "residual": (False, True),
+    "layer_normalization": (False, True),
+    "gate": GATE_LEVELS,
+}
+# The setting around which factors are changed. At PyTorch's own magnitude of 1, a network is
+# nearly linear whatever its activation: there is little that an activation could change.
+BASELINE = {
+    "width": 64,
+    "depth": 3,
+    "weight_magnitude": 6.0,
+    "bias_magnitude": 1.0,
+    "prefactor": 1.0,
+    "residual": False,
+    "layer_normalization": False,
+    "gate": "none",
+}
+# Numbers in one hidden layer of a stack: about what a core's cache holds.
+STACK_VALUES = 1 << 18
+
+
+def grid_complexity(function, *, n_points=32, n_levels=16):
+    """Three measures of the complexity of a function on the square [-1, 1]².
+
+    Parameters
+    ----------
+    function : callable
+        Maps an array of shape (n, 2) to values of shape (n,).
+    n_points : int, default=32
+        Points along each side of the grids, at least 2.
+    n_levels : int, default=16
+        Levels to which values are rounded for the Lempel-Ziv parsing, at least 2.
+
+    Returns
+    -------
+    dict of str to float
+        The measures that `sample_network_complexity` describes.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unusable or the values have another shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skibias.redshift import grid_complexity
+    >>> round(grid_complexity(lambda x: np.cos(2 * np.pi * x[:, 0]))["fourier"], 6)
+    2.0
+    """
+    owner = "grid_complexity"
+    _check_grid(n_points, n_levels, owner)
+    bases = _grid_bases(n_points)
+    points = torch.cat([grid_points(basis) for basis in bases]).numpy()
+    values = np.array(function(points), dtype=np.float64)
+    if values.shape != points.shape[:1]:
+        raise ValueError(
+            f"The 'function' parameter of {owner} must return one value per point, shape "
+            f"{points.shape[:1]}. Got shape {values.shape} instead."
+        )
+    with one_thread():
+        row = _measure(torch.from_numpy(values)[None], bases, n_levels)[0]
+    return dict(zip(MEASURES, row.tolist(), strict=True))
+
+
+def sample_network_complexity(
+    activation="relu",
+    *,
+    n_networks=200,
+    width=64,
+    depth=3,
+    weight_magnitude=6.0,
+    bias_magnitude=1.0,
+    prefactor=1.0,
+    residual=False,
+    layer_normalization=False,
+    gate="none",
+    n_points=32,
+    n_levels=16,
+    random_state=None,
+    verbose=0,
+):
+    """Complexity of networks with random weights, two inputs on [-1, 1]² and one output.
+
+    Parameters
+    ----------
+    activation : str or SplineActivation, default="relu"
+        "relu", "leaky_relu", "gelu", "silu", "tanh", "sin", "gaussian" or "hat".
+    n_networks : int, default=200
+    width : int, default=64
+        Units of every hidden layer.
+    depth : int, default=3
+        Hidden layers.
+    weight_magnitude, bias_magnitude : float, default=6.0 and 1.0
+        Weights are U(-1, 1) / sqrt(inputs of the layer) times ``weight_magnitude``, biases
+        likewise times ``bias_magnitude``; 1 and 1 are as ``torch.nn.Linear`` draws them.
+    prefactor : float, default=1.0
+        Multiplies the argument of the activation; positive.
+    residual : bool, default=False
+        Add a hidden layer's input to its output, from the second layer on.
+    layer_normalization : bool, default=False
+        Shift and scale the pre-activations of every point to mean 0 and variance 1.
+    gate : {"none", "tanh", "sigmoid", "linear"}, default="none"
+        Multiply the activation's output by this function of a second affine map of the layer's
+        input.
+    n_points : int, default=32
+        Points along each side of the grids, at least 2.
+    n_levels : int, default=16
+        Levels to which values are rounded for the Lempel-Ziv parsing, at least 2.
+    random_state : int, RandomState instance or None, default=None
+        Networks of one seed share the weights that they have in common, so differences between
+        settings are best taken network by network.
+    verbose : int, default=0
+        Above 0, a progress bar on stderr.
+
+    Returns
+    -------
+    pandas.DataFrame of n_networks rows
+        - network : its number.
+        - fourier : mean frequency in cycles per width of the square, weighted by the magnitudes
+          of the cosine transform.
+        - chebyshev, legendre : mean total order, weighted by the magnitudes of the coefficients
+          of products of polynomials (Legendre's with norm 1).
+        - lz : phrases of the Lempel-Ziv parsing (1978) of the values, which are rounded to
+          levels that occur equally often; mean over row-wise and column-wise reading.
+
+        The constant part counts nowhere: the first three are 0 for a constant function.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unusable.
+
+    References
+    ----------
+    Teney et al., "Neural Redshift: Random Networks are not Random Functions", CVPR 2024.
+
+    Examples
+    --------
+    >>> from skibias.redshift import sample_network_complexity
+    >>> settings = {"n_networks": 20, "width": 32, "random_state": 0}
+    >>> relu = sample_network_complexity("relu", **settings)
+    >>> sine = sample_network_complexity("sin", **settings)
+    >>> bool(sine["fourier"].mean() > 2 * relu["fourier"].mean())
+    True
+    """
+    owner = "sample_network_complexity"
+    settings = {
+        "activation": activation,
+        "width": width,
+        "depth": depth,
+        "weight_magnitude": weight_magnitude,
+        "bias_magnitude": bias_magnitude,
+        "prefactor": prefactor,
+        "residual": residual,
+        "layer_normalization": layer_normalization,
+        "gate": gate,
+    }
+    _check_settings(settings, owner)
+    check_count("n_networks", n_networks, 1, owner)
+    _check_grid(n_points, n_levels, owner)
+    sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
+    with one_thread():
+        stacks = sampler.stacks(settings)
+        stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
+        rows = [sampler.measure(settings, numbers) for numbers in stacks]
+    return _frame({"network": np.arange(n_networks)}, np.concatenate(rows))
+
+
+def complexity_sweep(
+    factors=None,
+    *,
+    activations=("relu", "tanh"),
+    n_networks=200,
+    n_points=32,
+    n_levels=16,
+    random_state=None,
+    verbose=0,
+):
+    """Complexity of random networks over the levels of every component, one at a time.
+
+    All other components stay at the defaults of `sample_network_complexity`.
+
+    Parameters
+    ----------
+    factors : list of str, dict or None, default=None
+        Components to change: names of `FACTORS`, or a dict from names to levels. None takes all,
+        with the levels of `FACTORS`.
+    activations : sequence of str or SplineActivation, default=("relu", "tanh")
+        Every factor but "activation" is changed in networks of each of these.
+    n_networks : int, default=200
+        Networks per level.
+    n_points, n_levels, random_state, verbose
+        As in `sample_network_complexity`. The same networks are measured at all levels that
+        leave the shapes of their layers alone.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per factor, level, activation and network; columns "factor", "level",
+        "activation", "network" and the four measures "fourier", "chebyshev", "legendre", "lz".
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unusable.
+
+    See Also
+    --------
+    sweep_effects : Sums up what each factor does.
+
+    Examples
+    --------
+    >>> from skibias.redshift import complexity_sweep
+    >>> sweep = complexity_sweep({"depth": (1, 4)}, activations=["tanh"], n_networks=10,
+    ...                          random_state=0)
+    >>> means = sweep.groupby("level")["chebyshev"].mean()
+    >>> bool(means[4] > means[1])
+    True
+    """
+    owner = "complexity_sweep"
+    check_count("n_networks", n_networks, 1, owner)
+    _check_grid(n_points, n_levels, owner)
+    points = _sweep_points(
+        check_factors(factors, FACTORS, owner), check_activations(activations, owner), owner
+    )
+    sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
+    # The baseline is a level of most factors: measured once.
+    distinct = {tuple(settings.items()): settings for *_, settings in points}
+    work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
+    measured = {key: [] for key in distinct}
+    with one_thread():
+        for key, numbers in progress_bar(work, len(work), "random networks", verbose):
+            measured[key].append(sampler.measure(distinct[key], numbers))
+    return _sweep_frame(points, measured, n_networks)
+
+
+def _sweep_points(factors, activations, owner) -> list:
+    """Return (factor, level, settings) for every level of every factor."""
+    points = []
+    for factor, levels in factors.items():
+        bases = levels if factor == "activation" else activations
+        for activation in bases:
+            own_levels = (activation,) if factor == "activation" else levels
+            for level in own_levels:
+                settings = {"activation": activation, **BASELINE, factor: level}
+                _check_settings(settings, owner)
+                points.append((factor, level, settings))
+    return points
+
+
+def _sweep_frame(points, measured, n_networks):
+    """Return the tidy table of a sweep."""
+    import pandas as pd
+
+    parts = []
+    for factor, level, settings in points:
+        label = activation_label(settings["activation"])
+        shown = activation_label(level) if factor == "activation" else level
+        key = {
+            "factor": factor,
+            # An object column, so that levels of all factors keep their types.
+            "level": pd.Series([shown] * n_networks, dtype=object),
+            "activation": label,
+            "network": np.arange(n_networks),
+        }
+        parts.append(_frame(key, np.concatenate(measured[tuple(settings.items())])))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _frame(key, rows):
+    import pandas as pd
+
+    return pd.DataFrame({**key, **dict(zip(MEASURES, rows.T, strict=True))})
+
+
+class _Sampler:
+    """Networks of one seed, measured on one grid.
+
+    Parameters
+    ----------
+    n_networks, n_points, n_levels, seed : int
+    """
+
+    def __init__(self, n_networks, n_points, n_levels, seed):
+        self.n_networks, self.n_levels, self.seed = n_networks, n_levels, seed
+        self.bases = _grid_bases(n_points)
+        points = torch.cat([grid_points(basis) for basis in self.bases])
+        self.points = points.to(torch.float32)  # (3 * n_points², 2)
+
+    def stacks(self, settings) -> list:
+        """Return ranges of network numbers, each of a size that fits into the cache."""
+        size = max(1, STACK_VALUES // (len(self.points) * settings["width"]))
+        starts = range(0, self.n_networks, size)
+        return [range(start, min(start + size, self.n_networks)) for start in starts]
+
+    @torch.no_grad()
+    def measure(self, settings, numbers) -> np.ndarray:
+        """Return the measures (R, 4) of the networks with these numbers."""
+        engine_settings = _engine_settings(settings)
+        activation = scaled_activation(settings["activation"], settings["prefactor"])
+        network = stack_networks(
+            [draw_network(engine_settings, stream(self.seed, "network", n)) for n in numbers]
+        )
+        function = network_activation([activation])
+        values = network_outputs(network, engine_settings, function, self.points)  # (R, n, 1)
+        return _measure(values[..., 0], self.bases, self.n_levels).numpy()
+
+
+def _engine_settings(settings) -> NetworkSettings:
+    same = {name: settings[name] for name in BASELINE if name not in ("prefactor", "gate")}
+    gate = None if settings["gate"] == "none" else settings["gate"]
+    return NetworkSettings(**same, gate=gate)
+
+
+def _grid_bases(n_points) -> list:
+    return [cosine_basis(n_points), chebyshev_basis(n_points), orthonormal_legendre_basis(n_points)]
+
+
+def _measure(values, bases, n_levels) -> torch.Tensor:
+    """Return the measures (R, 4) of values (R, n) on the grids of the three bases, in a row."""
+    n_points = len(bases[0].nodes)
+    grids = [part.unflatten(-1, (n_points, n_points)) for part in values.chunk(3, -1)]
+    return torch.stack(
+        [
+            grid_frequency(grids[0], bases[0]),
+            grid_order(grids[1], bases[1]),
+            grid_order(grids[2], bases[2]),
+            grid_phrases(grids[0], n_levels),
+        ],
+        -1,
+    )
+
+
+def _check_grid(n_points, n_levels, owner) -> None:
+    check_count("n_points", n_points, 2, owner)
+    check_count("n_levels", n_levels, 2, owner)
+
+
+def _check_settings(settings, owner) -> None:
+    check_activation(settings["activation"], owner)
+    for name in ("width", "depth"):
+        check_count(name, settings[name], 1, owner)
+    for name in ("weight_magnitude", "bias_magnitude", "prefactor"):
+        check_magnitude(name, settings[name], owner)
+    if settings["prefactor"] == 0:
+        raise ValueError(f"The 'prefactor' parameter of {owner} must be positive. Got 0 instead.")
+    for name in ("residual", "layer_normalization"):
+        check_flag(name, settings[name], owner)
+    check_one_of("gate", settings["gate"], GATE_LEVELS, owner)

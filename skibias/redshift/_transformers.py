@@ -1,0 +1,195 @@
+"""Complexity of the sequences that untrained transformers produce."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from skibias._fixed_activation import network_activation
+from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias.engine.complexity import lz_phrases
+from skibias.engine.episodes import stream
+from skibias.engine.random_transformers import (
+    TransformerSettings,
+    draw_transformer,
+    greedy_sequences,
+    stack_transformers,
+)
+from skibias.redshift._validation import (
+    activation_label,
+    check_activation,
+    check_activations,
+    check_count,
+    check_factors,
+    check_magnitude,
+    scaled_activation,
+)
+
+# Of a `transformer_sweep`; the first activation is the reference of the others.
+TRANSFORMER_FACTORS = {
+    "activation": ("gelu", "relu", "tanh", "sin", "gaussian"),
+    "weight_magnitude": (1.0, 2.0, 4.0, 8.0),
+    "depth": (1, 2, 4, 8),
+}
+N_HEADS = 4
+PROMPT_LENGTH = 4
+N_RANDOM = 200  # random sequences whose mean is the unit of relative_lz
+STACK_SIZE = 25  # transformers at once
+
+
+def transformer_sweep(
+    factors=None,
+    *,
+    activations=("gelu",),
+    weight_magnitude=4.0,
+    depth=2,
+    n_networks=100,
+    n_symbols=16,
+    length=64,
+    width=32,
+    random_state=None,
+    verbose=0,
+):
+    """Complexity of the sequences that untrained transformers continue greedily.
+
+    GPT-like transformers with random weights (biases are zero, the token embedding is also the
+    read-out) get a random prompt of four symbols and append the symbol with the highest score,
+    again and again.
+
+    Parameters
+    ----------
+    factors : list of str, dict or None, default=None
+        Components to change: names of `TRANSFORMER_FACTORS`, or a dict from names to levels. None
+        takes all, with the levels of `TRANSFORMER_FACTORS`.
+    activations : sequence of str or SplineActivation, default=("gelu",)
+        Every factor but "activation" is changed in transformers of each of these.
+    weight_magnitude : float, default=4.0
+        While other components are changed; 1 is the magnitude of ``torch.nn.Linear``'s own draws.
+    depth : int, default=2
+        Blocks, while other components are changed.
+    n_networks : int, default=100
+        Transformers, with one sequence each, per level.
+    n_symbols : int, default=16
+        Size of the alphabet, at least 2.
+    length : int, default=64
+        Of the sequence, without its prompt.
+    width : int, default=32
+        Of the residual stream, a multiple of 4, the number of heads.
+    random_state : int, RandomState instance or None, default=None
+    verbose : int, default=0
+        Above 0, a progress bar on stderr.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per factor, level, activation and transformer; columns "factor", "level",
+        "activation", "network", "lz" (phrases of the Lempel-Ziv parsing of the sequence) and
+        "relative_lz" (divided by the mean over random sequences of this length and alphabet:
+        below 1 it is compressible).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unusable.
+
+    References
+    ----------
+    Teney et al., "Neural Redshift: Random Networks are not Random Functions", CVPR 2024.
+
+    Examples
+    --------
+    >>> from skibias.redshift import transformer_sweep
+    >>> sweep = transformer_sweep({"depth": (1,)}, n_networks=5, length=40, random_state=0)
+    >>> bool((sweep["relative_lz"] < 1).all())
+    True
+    """
+    owner = "transformer_sweep"
+    for name, count, least in (
+        ("n_networks", n_networks, 1),
+        ("n_symbols", n_symbols, 2),
+        ("length", length, 1),
+        ("width", width, N_HEADS),
+    ):
+        check_count(name, count, least, owner)
+    if width % N_HEADS:
+        raise ValueError(
+            f"The 'width' parameter of {owner} must be a multiple of {N_HEADS}. "
+            f"Got {width!r} instead."
+        )
+    factors = check_factors(factors, TRANSFORMER_FACTORS, owner)
+    baseline = {"weight_magnitude": weight_magnitude, "depth": depth}
+    points = _sweep_points(factors, check_activations(activations, owner), baseline, owner)
+    sizes = TransformerSettings(n_symbols, PROMPT_LENGTH + length, width, N_HEADS)
+    seed = draw_seed(random_state)
+    distinct = {tuple(settings.items()): settings for *_, settings in points}
+    starts = range(0, n_networks, STACK_SIZE)
+    stacks = [range(start, min(start + STACK_SIZE, n_networks)) for start in starts]
+    work = [(key, stack) for key in distinct for stack in stacks]
+    phrases = {key: [] for key in distinct}
+    with one_thread():
+        unit = _random_phrases(n_symbols, length, seed)
+        for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
+            phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
+    return _sweep_frame(points, phrases, unit)
+
+
+def _sweep_points(factors, activations, baseline, owner) -> list:
+    """Return (factor, level, settings) for every level of every factor."""
+    points = []
+    for factor, levels in factors.items():
+        for activation in levels if factor == "activation" else activations:
+            for level in (activation,) if factor == "activation" else levels:
+                settings = {"activation": activation, **baseline, factor: level}
+                check_activation(settings["activation"], owner)
+                check_magnitude("weight_magnitude", settings["weight_magnitude"], owner)
+                check_count("depth", settings["depth"], 1, owner)
+                points.append((factor, level, settings))
+    return points
+
+
+def _phrases(settings, sizes, numbers, seed) -> list:
+    """Return the phrases of the sequences of the transformers with these numbers."""
+    sizes = sizes._replace(depth=settings["depth"], weight_magnitude=settings["weight_magnitude"])
+    transformer = stack_transformers(
+        [draw_transformer(sizes, stream(seed, "transformer", n)) for n in numbers]
+    )
+    prompt = torch.stack([_random_symbols(sizes, PROMPT_LENGTH, seed, n) for n in numbers])
+    activation = network_activation([scaled_activation(settings["activation"], 1.0)])
+    n_steps = sizes.max_length - PROMPT_LENGTH
+    sequences = greedy_sequences(transformer, sizes, activation, prompt, n_steps)
+    return [lz_phrases(sequence) for sequence in sequences.tolist()]
+
+
+def _random_symbols(sizes, length, seed, number) -> torch.Tensor:
+    generator = stream(seed, "prompt", number)
+    return torch.randint(sizes.n_symbols, (length,), generator=generator)
+
+
+def _random_phrases(n_symbols, length, seed) -> float:
+    """Return the mean phrases of random sequences."""
+    generator = stream(seed, "random sequences")
+    sequences = torch.randint(n_symbols, (N_RANDOM, length), generator=generator)
+    return float(np.mean([lz_phrases(sequence) for sequence in sequences.tolist()]))
+
+
+def _sweep_frame(points, phrases, unit):
+    """Return the tidy table of a sweep."""
+    import pandas as pd
+
+    parts = []
+    for factor, level, settings in points:
+        lz = np.array(phrases[tuple(settings.items())], dtype=np.float64)
+        shown = activation_label(level) if factor == "activation" else level
+        parts.append(
+            pd.DataFrame(
+                {
+                    "factor": factor,
+                    "level": pd.Series([shown] * len(lz), dtype=object),
+                    "activation": activation_label(settings["activation"]),
+                    "network": np.arange(len(lz)),
+                    "lz": lz,
+                    "relative_lz": lz / unit,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
