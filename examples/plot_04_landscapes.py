@@ -13,6 +13,7 @@ It takes about a minute; ``--quick`` only checks that everything runs.
 """
 
 import argparse
+import time
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -96,11 +97,13 @@ figure = plt.figure(figsize=(10, 12), layout="constrained")
 upper, lower = figure.subfigures(2, 1, height_ratios=(1, 4))
 left, right = upper.subplots(1, 2)
 grids = lower.subplots(4, 2)
-ambient = {}
+ambient, seconds = {}, {}
 for (name, (model, trajectory)), axes in zip(fitted.items(), grids, strict=True):
+    start = time.perf_counter()
     LandscapeDisplay.from_estimator(
         model, X, y, trajectory=trajectory, n_steps=N_STEPS, random_state=options.seed, ax=axes
     )
+    seconds[name] = time.perf_counter() - start
     for panel in axes:
         panel.set_title(f"{name}: {panel.get_title()}", fontsize="medium")
     around = LandscapeDisplay.from_estimator(
@@ -125,8 +128,11 @@ figure.savefig(options.output, dpi=100)
 # The numbers
 # -----------
 
-print(f"{'network':<24} {'accuracy':>8}  {'start':>6}  {'end':>6}  ambient")
+print(f"{'network':<24} {'accuracy':>8}  {'start':>6}  {'end':>6}  ambient  plane, s")
 for name, (model, _) in fitted.items():
     accuracy = model.score(X_test, y_test)
     start, end = during[name][0], during[name][-1]
-    print(f"{name:<24} {accuracy:8.4f}  {start:6.2f}  {end:6.2f}  {ambient[name].mean():7.2f}")
+    print(
+        f"{name:<24} {accuracy:8.4f}  {start:6.2f}  {end:6.2f}  {ambient[name].mean():7.2f}"
+        f"  {seconds[name]:8.1f}"
+    )

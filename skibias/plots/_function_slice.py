@@ -10,7 +10,7 @@ from numbers import Integral
 import numpy as np
 
 from skibias.complexity._response import find_response
-from skibias.complexity._tables import container_of, numeric_columns
+from skibias.complexity._tables import check_count, container_of, numeric_columns
 from skibias.plots._figure import finish, panels
 
 OWNER = "FunctionSliceDisplay"
@@ -108,6 +108,7 @@ class FunctionSliceDisplay:
         ValueError
             If there is no such row, column or output, or a plane is asked of a single column.
         """
+        check_count("n_points", n_points, 2, OWNER)
         response = find_response(estimator, response_method, OWNER)
         columns = numeric_columns(X, OWNER)
         rows = _checked_rows(rows, len(columns))

@@ -17,6 +17,7 @@ from skibias._learning import engine_rows
 from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
 from skibias._runtime import one_thread, side_by_side
 from skibias.complexity import sample_paths
+from skibias.complexity._tables import check_count
 from skibias.engine.landscape import (
     loss_measure,
     over_plane,
@@ -121,9 +122,13 @@ class LandscapeDisplay:
         TypeError
             If it is an estimator of another kind.
         ValueError
-            If the trajectory is of another network, or there is no such network.
+            If a number is too small, the trajectory is of another network, or there is no such
+            network.
         """
         _check_estimator(estimator, network)
+        counts = {"n_steps": (n_steps, 2), "n_rows": (n_rows, 1), "n_points": (n_points, 2)}
+        for name, (count, least) in counts.items():
+            check_count(name, count, least, OWNER)
         random = check_random_state(random_state)
         X = estimator._checked(X)
         y = np.asarray(y)

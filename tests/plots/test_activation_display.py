@@ -215,5 +215,7 @@ def test_wrong_counts_are_refused(transformer):
         ActivationDisplay.from_functions([np.sin], names=["a", "b"])
     with pytest.raises(ValueError, match=r"'ranges' .* \(1\)\. Got 0"):
         ActivationDisplay.from_functions([np.sin], ranges=[])
+    with pytest.raises(ValueError, match=r"'reaching' .* \(1\)\. Got 2"):
+        ActivationDisplay.from_functions([np.sin], reaching=[[1.0], [2.0]])
     with pytest.raises(ValueError, match="at least one function"):
         ActivationDisplay.from_functions([])

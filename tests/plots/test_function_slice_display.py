@@ -109,6 +109,11 @@ def test_unusable_choices_are_refused(model, parameters, message):
         draw(model, **parameters)
 
 
+def test_two_points_are_needed(model):
+    with pytest.raises(ValueError, match="'n_points' .* at least 2. Got 1 instead"):
+        FunctionSliceDisplay.from_estimator(model, FRAME, n_points=1)
+
+
 def test_a_plane_needs_two_columns_and_a_fitted_model():
     single = LinearRegression().fit(X[:, :1], Y)
     with pytest.raises(ValueError, match="'features' .* of the 1 that X has. Got \\[0, 1\\]"):

@@ -5,6 +5,7 @@ from copy import copy
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import LogNorm, Normalize
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
@@ -127,6 +128,26 @@ def test_an_estimator_can_be_taken_back_to_an_epoch(parameters):
         np.testing.assert_array_equal(learned[:, 0], learned[:, 1])  # both start alike
 
 
+def test_extent_and_rows_are_those_asked_for():
+    model, _ = fit(activation="tanh", n_estimators=1)
+    display = draw(model, extent=0.5, n_rows=20)
+    for steps in (display.first, display.second):
+        np.testing.assert_allclose(steps[[0, -1]], [-0.5, 0.5])
+    random = np.random.RandomState(0)
+    random.randint(2**31)
+    rows = random.permutation(len(X))[:20]
+    expected = log_loss(Y[rows], model.predict_proba(X[rows]), labels=[0, 1, 2])
+    assert display.loss[2, 2] == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(("highest", "scale"), [(20.0, Normalize), (2000.0, LogNorm)])
+def test_colours_follow_orders_of_magnitude(highest, scale):
+    steps = np.arange(2.0)
+    surface = np.array([[1.0, 2.0], [3.0, highest]])
+    display = LandscapeDisplay(steps, steps, surface, surface, None, ("a", "b")).plot()
+    assert type(display.axes_[0].collections[0].norm) is scale
+
+
 def test_values_are_standardised_for_the_loss():
     data = load_diabetes(return_X_y=True)
     model, _ = fit(LearnedActivationMLPRegressor, data, activation="relu", n_estimators=1)
@@ -147,6 +168,9 @@ def test_the_global_generator_and_the_model_stay_as_they_were():
 
 def test_unusable_choices_are_refused():
     model, _ = fit(activation="tanh")
+    for name, least in {"n_steps": 2, "n_rows": 1, "n_points": 2}.items():
+        with pytest.raises(ValueError, match=f"'{name}' .* at least {least}. Got 0 instead"):
+            draw(model, **{name: 0})
     with pytest.raises(TypeError, match="Got KNeighborsClassifier instead"):
         draw(KNeighborsClassifier().fit(X, Y))
     with pytest.raises(ValueError, match=r"'network' .* \[0, 1\]\. Got 2 instead"):

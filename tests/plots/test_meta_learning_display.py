@@ -72,9 +72,10 @@ def test_a_learner_is_shown_as_well():
 def test_the_animation_has_a_frame_for_every_snapshot(model, tmp_path):
     display = MetaLearningDisplay.from_estimator(model)
     open_figures = plt.get_fignums()
-    display.save_animation(tmp_path / "shape.gif")
+    display.save_animation(tmp_path / "shape.gif", frames_per_second=20)
     with Image.open(tmp_path / "shape.gif") as animation:
         assert animation.n_frames == len(np.unique(display.values, axis=0))
+        assert animation.info["duration"] == 50  # milliseconds
     assert plt.get_fignums() == open_figures
 
 
