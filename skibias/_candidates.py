@@ -37,7 +37,8 @@ SCREENING_WIDTH = 64  # learned functions carry over to wider networks (P 3.3)
 # At the rate of wide networks, narrow ones are far from trained after so few steps, and the
 # ranking would favour candidates that merely learn quickly.
 NARROW_RATE = 3.0
-SCREENING_STEPS = 1000  # at most, and half of those of the final training
+SCREENING_STEPS = 500  # at most, and half of those of the final training
+CONTEST_STEPS = 800  # at most: which columns and activation are better shows long before the end
 SCREENING_PATIENCE = 4  # evaluations without any improvement that end the training of a stack
 
 
@@ -77,6 +78,10 @@ class TrainingPlan(NamedTuple):
             counts_errors=False,  # the loss tells more after a short training
             n_networks=1,
         )
+
+    def final(self) -> TrainingPlan:
+        """The same plan for no longer than it takes to see which candidate is best."""
+        return self._replace(n_steps=min(self.n_steps, CONTEST_STEPS))
 
 
 class Contest(NamedTuple):

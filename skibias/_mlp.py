@@ -24,7 +24,7 @@ from skibias._preprocessing import (
     trained_activations,
     trained_columns,
 )
-from skibias._runtime import draw_seed, fit_on_twin, one_thread, resolve_device
+from skibias._runtime import draw_seed, fit_on_twin, one_thread, resolve_device, worker_threads
 from skibias._selection import (
     Problem,
     choose_network,
@@ -311,15 +311,17 @@ class _LearnedActivationMLP(BaseEstimator):
             network_learner(self).spectral_normalization,
         )
         streams = [stream(problem.seed, "network", number) for number in range(self.n_estimators)]
-        final = train_networks(
-            Model(architecture, self._activation()),
-            Functions(inputs=input_tables(columns, problem.device)),
-            torch.stack([draw_weights(architecture, own) for own in streams]),
-            take_rows(rows, train),
-            take_rows(rows, problem.held_out) if self.early_stopping else None,
-            stream(problem.seed, "final batches"),
-            self._final_settings(problem, choice, len(train)),
-        )
+        with worker_threads(min(problem.n_threads, self.n_estimators)) as run:
+            final = train_networks(
+                Model(architecture, self._activation()),
+                Functions(inputs=input_tables(columns, problem.device)),
+                torch.stack([draw_weights(architecture, own) for own in streams]),
+                take_rows(rows, train),
+                take_rows(rows, problem.held_out) if self.early_stopping else None,
+                stream(problem.seed, "final batches"),
+                self._final_settings(problem, choice, len(train)),
+                run,
+            )
         if final.diverged:
             raise ValueError(all_diverged_message(type(self).__name__))
         self._keep_networks(architecture, columns.tables, final.weights)

@@ -101,6 +101,20 @@ def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[
             cancelled.set()
 
 
+@contextmanager
+def worker_threads(n_threads: int) -> Iterator[Callable[[Sequence[Callable[[], Result]]], list]]:
+    """Yield a function that makes independent short calls, on threads kept between the calls."""
+    if n_threads == 1:
+        yield lambda calls: [call() for call in calls]
+        return
+    with ThreadPoolExecutor(n_threads) as pool:
+        yield lambda calls: list(pool.map(_call, calls))
+
+
+def _call(function: Callable[[], Result]) -> Result:
+    return function()
+
+
 def raise_if_cancelled() -> None:
     """End this thread's work if `side_by_side` no longer waits for it."""
     cancelled = getattr(_of_thread, "cancelled", None)

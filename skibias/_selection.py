@@ -300,7 +300,8 @@ def _compare(estimator, problem, candidates, input_sets) -> Verdict:
     screening = compare(candidates, narrow, problem.n_threads)
     finalists = _finalists(candidates, screening, has_baseline=estimator.activation == "auto")
     losses = unknown.copy()
-    losses[finalists] = compare([candidates[n] for n in finalists], contest, problem.n_threads)
+    final = contest._replace(plan=contest.plan.final())
+    losses[finalists] = compare([candidates[n] for n in finalists], final, problem.n_threads)
     return Verdict(int(np.nanargmin(losses)), losses, screening)
 
 

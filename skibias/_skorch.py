@@ -19,9 +19,9 @@ from tqdm import tqdm
 
 from skibias.engine.episodes import Rows
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
-from skibias.engine.networks import Functions, Model, outputs
+from skibias.engine.networks import Functions, Model
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.training import WeightWindow, predict
+from skibias.engine.training import Run, WeightWindow, predict, stack_outputs
 
 
 class FinalSettings(NamedTuple):
@@ -55,16 +55,18 @@ def train_networks(
     validation: Rows | None,
     generator: torch.Generator,
     settings: FinalSettings,
+    run: Run,
 ) -> FinalNetworks:
     """Train a stack of E networks (E, P) on the same batches.
 
     Weights are judged as the mean over the last steps. With validation rows, training stops after
     ``n_iter_no_change`` epochs without fewer errors (or a lower squared error) of the networks'
     mean outputs, and the best epoch's weights come back; without, it runs for ``max_epochs`` and
-    the last ones do.
+    the last ones do. ``run`` makes the calls that evaluate large networks.
     """
     averaging = _AveragedValidation(model, functions, validation, settings)
-    net = _compose_net(_NetworkStack(model, functions, weights), averaging, generator, settings)
+    stack = _NetworkStack(model, functions, weights, run)
+    net = _compose_net(stack, averaging, generator, settings)
     net.initialize()
     net.notify("on_train_begin", X=train, y=None)
     try:
@@ -143,14 +145,15 @@ class _ConvergedError(Exception):
 class _NetworkStack(nn.Module):
     """E networks as one module with one parameter, the flat weights (E, P)."""
 
-    def __init__(self, model: Model, functions: Functions, weights: Tensor) -> None:
+    def __init__(self, model: Model, functions: Functions, weights: Tensor, run: Run) -> None:
         super().__init__()
+        self.run = run
         self.model = model
         self.functions = functions
         self.weights = nn.Parameter(weights.detach().clone())
 
     def forward(self, X: Tensor) -> Tensor:
-        return outputs(self.model, self.weights, self.functions, X, frozen=True)
+        return stack_outputs(self.model, self.weights, self.functions, X, self.run)
 
 
 class _MeanLoss(nn.Module):
@@ -215,7 +218,7 @@ class _AveragedValidation(Callback):
         self.n_iter_no_change = settings.n_iter_no_change
 
     def on_train_begin(self, net, **kwargs):
-        self.window_ = WeightWindow(net.module_.weights.detach())
+        self.window_ = WeightWindow()
         self.best_weights = net.module_.weights.detach().clone()
         self.best_judgement_ = np.inf
         self.never_finite_ = self.validation is not None

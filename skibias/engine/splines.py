@@ -97,23 +97,30 @@ def _padded_table(values: Tensor, knots: Tensor, slope: Tensor, extrapolation: s
 
 
 def uniform_cell(x: Tensor, grid: Grid) -> Tensor:
-    """Return the cell of every element of x (*R, …) by arithmetic; int64, shape of x."""
+    """Return the cell of every element of x (*R, …) by arithmetic; int32, shape of x."""
     trailing = (...,) + (None,) * (x.dim() - grid.low.dim())
     inverse_step = 1 / grid.step[trailing]
     offset = 1 - grid.low[trailing] * inverse_step
     position = (x.detach() * inverse_step).add_(offset)
     n_knots = grid.n_knots[trailing]
-    # Clamped before the cast, for numbers beyond int64; and after it, since a NaN of one diverged
-    # network survives the first clamp and must not index out of the table.
     position = torch.minimum(position.clamp_(min=0), n_knots.to(position), out=position)
-    return position.to(torch.int64).clamp_(min=0)
+    return _whole_cell(position)
 
 
 def shared_uniform_cell(x: Tensor, low: float, step: float, n_knots: int) -> Tensor:
     """Return what `uniform_cell` returns for one function, in as few passes as possible."""
     x = x.detach()
     position = torch.add(x.new_tensor(1 - low / step), x, alpha=1 / step)
-    return position.nan_to_num_(0.0).clamp_(0, n_knots).to(torch.int64)
+    return _whole_cell(position.clamp_(0, n_knots))
+
+
+def _whole_cell(position: Tensor) -> Tensor:
+    """Cut positions, which are clamped to the cells already, to whole numbers; int32.
+
+    A NaN of one diverged network survives the first clamp, becomes any whole number in the cast,
+    and must not index out of the table.
+    """
+    return position.to(torch.int32).clamp_(min=0)
 
 
 def knots_cell(x: Tensor, knots: Tensor) -> Tensor:
@@ -123,21 +130,29 @@ def knots_cell(x: Tensor, knots: Tensor) -> Tensor:
 
 def evaluate(table: Table, x: Tensor, cell: Tensor) -> Tensor:
     """Return the splines' values at x (*R, …); differentiable in values and x, also twice."""
-    flat = cell.reshape(*table.slope.shape[:-1], -1)
-    slope = table.slope.gather(-1, flat).reshape(x.shape)
-    intercept = table.intercept.gather(-1, flat).reshape(x.shape)
-    return intercept + slope * x
+    cell = _flat_cell(table, x, cell)
+    slope = table.slope.reshape(-1).index_select(0, cell).view(x.shape)
+    intercept = table.intercept.reshape(-1).index_select(0, cell).view(x.shape)
+    return torch.addcmul(intercept, slope, x)
 
 
 def evaluate_frozen(table: Table, x: Tensor, cell: Tensor) -> Tensor:
     """Return what `evaluate` returns, faster, for fixed tables: differentiable in x only, once."""
+    result: Tensor = _FrozenSpline.apply(
+        x, _flat_cell(table, x, cell), table.slope, table.intercept
+    )
+    return result
+
+
+def _flat_cell(table: Table, x: Tensor, cell: Tensor) -> Tensor:
+    """Return the cells of x (*R, …) as positions in the tables of the whole stack, flat."""
     leading = table.slope.shape[:-1]
     if leading:
         n_cells = table.slope.shape[-1]
-        offset = torch.arange(leading.numel(), device=x.device).reshape(leading) * n_cells
+        offset = torch.arange(leading.numel(), dtype=cell.dtype, device=x.device)
+        offset = (offset * n_cells).reshape(leading)
         cell = cell + offset[(...,) + (None,) * (x.dim() - len(leading))]
-    result: Tensor = _FrozenSpline.apply(x, cell, table.slope, table.intercept)
-    return result
+    return cell.reshape(-1)
 
 
 class _FrozenSpline(torch.autograd.Function):
@@ -145,7 +160,6 @@ class _FrozenSpline(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, cell: Tensor, slope: Tensor, intercept: Tensor) -> Tensor:
-        cell = cell.reshape(-1)
         slope_at_x = slope.reshape(-1).index_select(0, cell).view(x.shape)
         ctx.save_for_backward(slope_at_x)
         return intercept.reshape(-1).index_select(0, cell).view(x.shape).addcmul_(slope_at_x, x)

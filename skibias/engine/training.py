@@ -10,8 +10,9 @@ n, o : rows, outputs
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ from skibias.engine.networks import Functions, Model, outputs
 from skibias.engine.optim import Optimizer, State
 
 AVERAGED_STEPS = 50  # weights are judged and kept as the mean of the last 50 steps (P E.1)
+PART_STEPS = 5  # of them that are added up at once
+# Weights times rows of one network from which a step takes long enough for a thread of its own.
+THREAD_WORK = 1 << 23
 PREDICTED_VALUES = 1 << 24  # numbers held at once in the widest layer during prediction
 
 
@@ -64,7 +68,7 @@ def training_steps(
 ) -> Iterator[TrainingState]:
     """Train networks (R, P) and yield a state at every evaluation."""
     state = settings.optimizer.init(weights)
-    window = WeightWindow(weights)
+    window = WeightWindow()
     batches = _epochs(rows.train, settings.batch_size, generator)
     validation = gather_shared(rows.data, rows.validation)
     for step in range(1, settings.n_steps + 1):
@@ -94,23 +98,85 @@ def training_step(
         return settings.optimizer.update(weights, gradient, state, settings.learning_rate)
 
 
-class WeightWindow:
-    """The mean of the weights after the last `AVERAGED_STEPS` steps (P E.1)."""
+Run = Callable[[Sequence[Callable[[], Tensor]]], Sequence[Tensor]]  # makes independent calls
 
-    def __init__(self, weights: Tensor) -> None:
-        self._ring = torch.zeros(AVERAGED_STEPS, *weights.shape).to(weights)
+
+def stack_outputs(
+    model: Model, weights: Tensor, functions: Functions, inputs: Tensor, run: Run
+) -> Tensor:
+    """Return the outputs (E, n, o) of networks (E, P) that share functions and inputs (n, d).
+
+    Large networks are evaluated, and differentiated, one by one through ``run``, which may make
+    the calls on several threads. Whether they are depends on sizes only, so that the result does
+    not depend on the number of threads.
+    """
+    evaluate = partial(_frozen_outputs, model, functions, inputs)
+    n_networks, n_weights = weights.shape
+    is_large = n_weights * inputs.shape[-2] >= THREAD_WORK
+    if n_networks == 1 or not is_large or weights.device.type != "cpu":
+        return evaluate(weights)
+    result: Tensor = _NetworksApart.apply(weights, evaluate, run)
+    return result
+
+
+def _frozen_outputs(model: Model, functions: Functions, inputs: Tensor, weights: Tensor) -> Tensor:
+    return outputs(model, weights, functions, inputs, frozen=True)
+
+
+class _NetworksApart(torch.autograd.Function):
+    """Evaluate every network of a stack in a graph of its own; differentiable once."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, weights: Tensor, evaluate: Callable[[Tensor], Tensor], run: Run
+    ) -> Tensor:
+        ctx.run = run
+        ctx.leaves = [part.detach().requires_grad_() for part in weights.split(1)]
+        ctx.outputs = run([partial(_with_graph, evaluate, leaf) for leaf in ctx.leaves])
+        return torch.cat([part.detach() for part in ctx.outputs])
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        parts = zip(ctx.outputs, ctx.leaves, gradient.split(1), strict=True)
+        gradients = ctx.run([partial(_gradient, *part) for part in parts])
+        return torch.cat(list(gradients)), None, None
+
+
+def _with_graph(evaluate: Callable[[Tensor], Tensor], weights: Tensor) -> Tensor:
+    with torch.enable_grad():
+        return evaluate(weights)
+
+
+def _gradient(outputs: Tensor, weights: Tensor, upstream: Tensor) -> Tensor:
+    return torch.autograd.grad(outputs, weights, upstream)[0]
+
+
+class WeightWindow:
+    """The mean of the weights after the last `AVERAGED_STEPS` steps (P E.1).
+
+    Steps are added up in parts of `PART_STEPS`, which saves memory; the oldest part leaves as a
+    whole, so that in the middle of a part the window is up to `PART_STEPS` - 1 steps shorter.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[Tensor] = []  # sums; the last one is being filled
         self._count = 0
 
     def add(self, weights: Tensor) -> None:
         """Take in the weights after one more step."""
-        self._ring[self._count % AVERAGED_STEPS] = weights
+        if self._count % PART_STEPS == 0:
+            self._parts.append(weights.detach().clone())
+            del self._parts[: -AVERAGED_STEPS // PART_STEPS]
+        else:
+            self._parts[-1] += weights
         self._count += 1
 
     def mean(self) -> Tensor:
         """Return the mean over the steps taken in, at most the last `AVERAGED_STEPS`."""
-        last = self._ring[: min(self._count, AVERAGED_STEPS)].unbind()
+        n_filling = (self._count - 1) % PART_STEPS + 1
+        n_steps = (len(self._parts) - 1) * PART_STEPS + n_filling
         # One by one: how ``Tensor.mean`` rounds over a first axis depends on the other networks.
-        return sum(last[1:], last[0]) / len(last)
+        return sum(self._parts[1:], self._parts[0]) / n_steps
 
 
 def _validation_losses(
