@@ -38,7 +38,7 @@ SCREENING_WIDTH = 64  # learned functions carry over to wider networks (P 3.3)
 # ranking would favour candidates that merely learn quickly.
 NARROW_RATE = 3.0
 SCREENING_STEPS = 500  # at most, and half of those of the final training
-CONTEST_STEPS = 800  # at most: which columns and activation are better shows long before the end
+CONTEST_STEPS = 600  # at most: which columns and activation are better shows long before the end
 SCREENING_PATIENCE = 4  # evaluations without any improvement that end the training of a stack
 
 

@@ -27,7 +27,15 @@ from skibias._learning import (
     learning_data,
     outside_rows,
 )
-from skibias._preprocessing import SCALINGS, NetworkColumns, held_out_rows, make_scaler
+from skibias._preprocessing import (
+    CHOOSING_HELD_OUT,
+    CHOOSING_ROWS,
+    SCALINGS,
+    NetworkColumns,
+    held_out_rows,
+    make_scaler,
+    subsample,
+)
 from skibias._runtime import draw_seed, one_thread, resolve_device
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._validation import (
@@ -312,6 +320,9 @@ def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningD
         merge=not is_splitter(learner.validation),
     )
     scaler = make_scaler(learner.scaling, len(rows.X)).fit(rows.X)
+    if not is_splitter(learner.validation):
+        limit = CHOOSING_ROWS + CHOOSING_HELD_OUT
+        rows = rows.take(subsample(np.arange(len(rows.X)), limit, seed, "learning rows"))
     rows = rows._replace(X=scaler.transform(rows.X))
     if isinstance(learner.validation, Real):
         kept, held_out = held_out_rows(rows.y, HELD_OUT_FRACTION, seed, is_classification)

@@ -86,7 +86,8 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         Share of every label that is spread evenly over all classes while networks are trained;
         none in regression.
     batch_size : int or "auto", default="auto"
-        "auto" is a tenth of the training rows, at least 32 and at most 256.
+        "auto" is a tenth of the training rows, at least 32 and at most 256; from 102,400 rows
+        on, a 400th of them, at most 4096.
     max_iter : int, default=100
         Epochs of the final training, at most.
     early_stopping : bool, default=True

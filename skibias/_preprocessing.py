@@ -20,8 +20,11 @@ from skibias._spline_activation import SplineActivation
 from skibias.engine.episodes import stream
 
 SCALINGS = ("quantile", "robust", "minmax", "standard")
+# Rows that learning and choosing look at; the cost of both does not grow beyond them.
+CHOOSING_ROWS, CHOOSING_HELD_OUT = 50_000, 10_000
 SOFT_LIMIT = 3.0  # of robustly scaled columns
 MAX_QUANTILES = 1000
+_GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # as in Fibonacci hashing
 
 
 def resolve_scaling(scaling, is_classification):
@@ -85,12 +88,37 @@ def merge_rows(rows: WeightedRows) -> WeightedRows:
     """Merge identical (x, y), adding up their weights, and bring rows into a canonical order.
 
     A row of weight two and a row that occurs twice thus give the same fit, and copies of a row
-    never stand on both sides of a held-out split.
+    never stand on both sides of a held-out split. Rows are ordered by a hash, which takes a tenth
+    of the time and memory of sorting them; different rows are never merged, whatever their hash.
     """
-    columns = np.column_stack([rows.X, rows.y])
-    _, first, inverse = np.unique(columns, axis=0, return_index=True, return_inverse=True)
-    totals = np.bincount(inverse.reshape(-1), rows.weights)
-    return rows.take(first)._replace(weights=totals / totals.mean())
+    hashes = _row_hashes([*rows.X.T, *rows.y.reshape(len(rows.y), -1).T])
+    order = np.argsort(hashes, kind="stable")
+    is_first = np.ones(len(order), dtype=bool)
+    repeated = 1 + np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
+    here, before = order[repeated], order[repeated - 1]
+    same_y = (rows.y[here] == rows.y[before]).reshape(len(here), -1).all(1)
+    is_first[repeated] = ~(same_y & (rows.X[here] == rows.X[before]).all(1))
+    totals = np.bincount(np.cumsum(is_first) - 1, rows.weights[order])
+    return rows.take(order[is_first])._replace(weights=totals / totals.mean())
+
+
+def _row_hashes(columns) -> np.ndarray:
+    """Return a 64-bit hash (n,) of every row of the columns, each (n,)."""
+    hashes = np.zeros(len(columns[0]), dtype=np.uint64)
+    for column in columns:
+        # Adding zero makes one number of the two zeros.
+        hashes ^= (np.asarray(column, dtype=np.float64) + 0.0).view(np.uint64)
+        hashes *= _GOLDEN_RATIO
+        hashes ^= hashes >> np.uint64(32)
+    return hashes
+
+
+def subsample(numbers: np.ndarray, limit: int, seed: int, name: str) -> np.ndarray:
+    """Return the row numbers, or a sorted random choice of ``limit`` of them if they are more."""
+    if len(numbers) <= limit:
+        return numbers
+    chosen = torch.randperm(len(numbers), generator=stream(seed, name))[:limit]
+    return np.sort(numbers[chosen.numpy()])
 
 
 def held_out_rows(y, fraction, seed, stratify):

@@ -28,17 +28,21 @@ from skibias._learner import ActivationLearner
 from skibias._learning import (
     InputSettings,
     LearningData,
+    is_splitter,
     learn_activations,
     learn_inputs,
     learning_data,
     outside_rows,
 )
 from skibias._preprocessing import (
+    CHOOSING_HELD_OUT,
+    CHOOSING_ROWS,
     NetworkColumns,
     WeightedRows,
     held_out_rows,
     make_scaler,
     spline_columns,
+    subsample,
     trained_columns,
 )
 from skibias._runtime import side_by_side
@@ -106,6 +110,7 @@ def choose_network(estimator, problem: Problem) -> Choice:
     ValueError
         If no candidate comes to a finite loss.
     """
+    problem = choosing_problem(problem, network_learner(estimator))
     learned_inputs, learned_activations = side_by_side(
         [
             partial(_input_sets, estimator, problem),
@@ -134,11 +139,29 @@ def choose_network(estimator, problem: Problem) -> Choice:
     )
 
 
+def choosing_problem(problem: Problem, learner) -> Problem:
+    """Return the problem on a random choice of its rows if there are very many.
+
+    A splitter may know rows by their numbers: then all stay.
+    """
+    train = subsample(problem.train, CHOOSING_ROWS, problem.seed, "choosing rows")
+    held_out = subsample(problem.held_out, CHOOSING_HELD_OUT, problem.seed, "choosing held-out")
+    few = train is problem.train and held_out is problem.held_out
+    if few or is_splitter(learner.validation):
+        return problem
+    n_rows = len(train) + len(held_out)
+    return problem._replace(
+        rows=problem.rows.take(np.concatenate([train, held_out])),
+        train=np.arange(len(train)),
+        held_out=np.arange(len(train), n_rows),
+    )
+
+
 def learn_input_sets(
     learner, settings: InputSettings, problem: Problem
 ) -> tuple[list[list[SplineActivation]], dict, list[Candidate]]:
     """Learn input functions on the training rows: sets, history, restarts that diverged."""
-    data = _learning_data(learner, problem, lambda X: X)
+    data = _learning_data(learner, choosing_problem(problem, learner), lambda X: X)
     learned = learn_inputs(learner, data, problem.rows.X, settings, problem.seed, problem.device)
     sets = [own for own, gone in zip(learned.functions, learned.diverged, strict=True) if not gone]
     dropped = [
@@ -163,9 +186,12 @@ def transformer_learner(transformer):
 
 
 def resolve_batch_size(batch_size, n_rows) -> int:
-    """Return the rows of a batch; "auto" is a tenth of the rows, within 32 and 256."""
+    """Return the rows of a batch.
+
+    "auto" is a tenth of the rows, within 32 and 256, and a 400th within 256 and 4096.
+    """
     if batch_size == "auto":
-        return max(32, min(256, n_rows // 10))
+        return max(32, min(256, n_rows // 10), min(4096, n_rows // 400))
     return min(int(batch_size), n_rows)
 
 

@@ -70,7 +70,8 @@ def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
     ``merge=False`` keeps rows and their order, for splitters that number rows.
     """
     kept = weights > 0
-    X, y, weights = X[kept], y[kept], weights[kept]
+    if not kept.all():  # otherwise a copy for nothing
+        X, y, weights = X[kept], y[kept], weights[kept]
     if is_classification:
         encoding = class_encoding(y, loss)
     else:

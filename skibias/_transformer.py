@@ -25,6 +25,7 @@ from skibias._runtime import draw_seed, fit_on_twin, resolve_device
 from skibias._selection import (
     INPUT_CHANNELS,
     Problem,
+    choosing_problem,
     learn_input_sets,
     split_problem,
     transformer_learner,
@@ -162,7 +163,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
             problem = problem._replace(train=np.arange(len(rows.X)))
         settings = InputSettings(self.n_channels, self.scaling)
         sets, self.meta_history_, _ = learn_input_sets(learner, settings, problem)
-        self.activations_ = _best_set(sets, problem, learner)
+        self.activations_ = _best_set(sets, choosing_problem(problem, learner), learner)
 
     def transform(self, X):
         """Apply every column's function.
