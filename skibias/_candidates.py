@@ -18,7 +18,7 @@ import torch
 from skibias._fixed_activation import FixedActivation, LayerActivations
 from skibias._learning import engine_rows
 from skibias._preprocessing import NetworkColumns, WeightedRows
-from skibias._runtime import raise_if_cancelled, side_by_side
+from skibias._runtime import in_chunks, raise_if_cancelled, side_by_side
 from skibias._targets import TargetEncoding
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
@@ -149,10 +149,16 @@ def compare(candidates: Sequence[Candidate], contest: Contest, n_threads: int = 
     for number, candidate in enumerate(candidates):
         groups.setdefault(_stack_key(candidate), []).append(number)
     stacks = [[candidates[number] for number in numbers] for numbers in groups.values()]
-    calls = [partial(_compare_stack, stack, contest) for stack in stacks]
+    calls = [partial(_compare_within_memory, stack, contest) for stack in stacks]
     for numbers, part in zip(groups.values(), side_by_side(calls, n_threads), strict=True):
         losses[numbers] = part
     return losses
+
+
+def _compare_within_memory(candidates: list[Candidate], contest: Contest) -> np.ndarray:
+    """Compare candidates as one stack, or as several where memory does not suffice."""
+    run = partial(_compare_stack, contest=contest)
+    return np.concatenate(in_chunks(candidates, run, len(candidates)))
 
 
 class Verdict(NamedTuple):

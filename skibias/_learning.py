@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from itertools import chain
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -18,7 +20,13 @@ from skibias._preprocessing import (
     quantile_knots,
     ramp_values,
 )
-from skibias._runtime import progress_bar
+from skibias._runtime import (
+    count_workers,
+    in_chunks,
+    memory_budget,
+    progress_bar,
+    side_by_side,
+)
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
 from skibias.engine import splines
@@ -33,6 +41,8 @@ ACTIVATION_KNOTS = 50  # P, App. C
 ACTIVATION_OUTER_RATE = 0.2  # upper end of P, App. C: [0.01, 0.2]
 INPUT_KNOTS = 65  # eight runs of eight cells
 INPUT_OUTER_RATE = 0.01  # of normalised steps
+# Arrays of the size of a batch's layers, and of the weights, that an unrolled step keeps; measured.
+STORED_PASSES, STORED_VECTORS = 12, 20
 SNAPSHOTS = 50  # states of the functions kept in a history, at most
 
 
@@ -114,7 +124,7 @@ def learn_activations(learner, datasets: list[LearningData], seed, device) -> Le
         _task(learner, data, data.rows.X, model, data.rows.X.shape[1], device) for data in datasets
     ]
     functions = Functions(activation=values.float().to(device))
-    final, diverged, history = _run(learner, tasks, functions, settings, "learning activation")
+    final, diverged, history = _run(learner, tasks, functions, settings, "learning activations")
 
     def activations(table):
         return [
@@ -214,13 +224,104 @@ def engine_rows(X, targets, weights, device):
     return Rows(inputs, targets, weights).to(device)
 
 
-def _run(learner, tasks, functions, settings, name):
+class _Outcome(NamedTuple):
+    """What the schedule found for the restarts of a stack."""
+
+    functions: Functions  # (S, …)
+    diverged: np.ndarray  # (S,) bool
+    history: dict[str, Any]
+
+
+def _run(learner, tasks, functions, settings, name) -> _Outcome:
+    """Run the schedule for all restarts, in stacks that fit into memory, and on all workers."""
+    n_restarts = learner.n_restarts
+    run = partial(_run_restarts, learner, tasks, functions, settings, name)
+    size = _affordable_restarts(tasks, settings)
+    n_blocks = min(count_workers(), n_restarts)
+    blocks = [block.tolist() for block in np.array_split(np.arange(n_restarts), n_blocks)]
+    outcomes = side_by_side([partial(in_chunks, block, run, size) for block in blocks], n_threads=1)
+    return _join_outcomes(list(chain.from_iterable(outcomes)))
+
+
+def _affordable_restarts(tasks, settings) -> int:
+    """Return how many restarts can be stacked within the budget of memory, at least one.
+
+    A network keeps, for every step that is unrolled, what its forward and backward pass computed,
+    and several vectors of its size.
+    """
+    n_bytes = 0
+    for task in tasks:
+        n_rows = settings.batch_size or len(task.data.targets)
+        units = sum(map(sum, task.model.architecture.layer_shapes))
+        n_weights = task.model.architecture.n_weights
+        n_steps = 1 + settings.steps_between
+        n_bytes += 4 * n_steps * (STORED_PASSES * n_rows * units + STORED_VECTORS * n_weights)
+    budget = memory_budget(tasks[0].data.inputs.device)
+    return max(1, budget // (n_bytes * settings.n_networks))
+
+
+def _run_restarts(learner, tasks, functions, settings, name, restarts) -> _Outcome:
+    """Run the schedule for some consecutive restarts, as one stack."""
+    own = slice(restarts[0], restarts[-1] + 1)
+    settings = settings._replace(
+        outer_learning_rate=settings.outer_learning_rate[own],
+        unroll_steps=settings.unroll_steps[own],
+        first_restart=restarts[0],
+    )
+    tasks = [_task_of(task, own) for task in tasks]
+    return _run_stack(learner, tasks, functions.map(lambda table: table[own]), settings, name)
+
+
+def _task_of(task: Task, restarts: slice) -> Task:
+    """Return the task with the grids of some restarts only."""
+    grid = task.model.grid
+    if grid is None:
+        return task
+    grid = splines.Grid(*(part[restarts] for part in grid))
+    return task._replace(model=task.model._replace(grid=grid))
+
+
+def _join_outcomes(outcomes: list[_Outcome]) -> _Outcome:
+    """Put the restarts of several stacks side by side.
+
+    A stack all of whose restarts ended early has a shorter history: its losses are continued by
+    nan, its functions by the last ones.
+    """
+    if len(outcomes) == 1:
+        return outcomes[0]
+    longest = max((outcome.history for outcome in outcomes), key=lambda own: len(own["functions"]))
+    n_steps = max(len(outcome.history["validation_loss"]) for outcome in outcomes)
+    losses = [
+        np.pad(own, ((0, n_steps - len(own)), (0, 0)), constant_values=np.nan)
+        for own in (outcome.history["validation_loss"] for outcome in outcomes)
+    ]
+    snapshots = [outcome.history["functions"] for outcome in outcomes]
+    history = {
+        "validation_loss": np.concatenate(losses, axis=1),
+        "snapshot_step": longest["snapshot_step"],
+        "functions": [
+            _stack_functions([own[min(number, len(own) - 1)] for own in snapshots])
+            for number in range(len(longest["functions"]))
+        ],
+    }
+    functions = _stack_functions([outcome.functions for outcome in outcomes])
+    diverged = np.concatenate([outcome.diverged for outcome in outcomes])
+    return _Outcome(functions, diverged, history)
+
+
+def _stack_functions(parts: list[Functions]) -> Functions:
+    tables = zip(*parts, strict=True)
+    return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
+
+
+def _run_stack(learner, tasks, functions, settings, name) -> _Outcome:
     """Run the schedule; return the functions, divergence and history of every restart."""
     steps = SCHEDULES[learner.schedule](tasks, functions, settings)
     recorder = _Recorder(functions, settings, learner.schedule == "staggered")
     for state in progress_bar(steps, settings.n_outer_steps, name, learner.verbose):
         recorder.add(state)
-    return recorder.best.map(torch.Tensor.cpu), recorder.diverged.numpy(), recorder.history()
+    best = recorder.best.map(torch.Tensor.cpu)
+    return _Outcome(best, recorder.diverged.numpy(), recorder.history())
 
 
 class _Recorder:
@@ -265,7 +366,8 @@ class _Recorder:
 
     def history(self):
         """Return losses (steps, S), and steps and functions of the snapshots."""
-        losses = torch.stack(self._losses).numpy() if self._losses else np.empty((0, 0))
+        n_restarts = len(self.diverged)
+        losses = torch.stack(self._losses).numpy() if self._losses else np.empty((0, n_restarts))
         return {
             "validation_loss": losses,
             "snapshot_step": np.array(self._steps),

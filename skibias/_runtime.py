@@ -1,4 +1,4 @@
-"""Where a computation runs: device, threads, seeds, progress."""
+"""Where a computation runs: device, threads, workers, memory, seeds, progress."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
+from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.utils import check_random_state
 from tqdm import tqdm
 
@@ -69,16 +70,26 @@ class CancelledError(Exception):
     """Raised in a thread whose result is no longer wanted."""
 
 
+CPU_BUDGET = 2 << 30
 SIGNAL_INTERVAL = 0.2  # seconds between looks for Ctrl-C
 _of_thread = threading.local()
 
 
-def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[Result]:
-    """Return the results of independent calls, made on up to ``n_threads`` threads.
+def count_workers() -> int:
+    """Return the workers of the joblib backend that the caller has configured; 1 without any."""
+    return effective_n_jobs(None)
 
-    After an error, or Ctrl-C in the calling thread, the other calls end at their next
-    `raise_if_cancelled`, so that nothing goes on computing in the background.
+
+def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[Result]:
+    """Return the results of independent calls.
+
+    They are made by the workers of ``joblib.parallel_config`` where there are several, otherwise
+    on up to ``n_threads`` threads. After an error, or Ctrl-C in the calling thread, the calls on
+    other threads end at their next `raise_if_cancelled`, so that nothing goes on computing in the
+    background.
     """
+    if len(calls) > 1 and count_workers() > 1:
+        return Parallel()(delayed(_on_one_thread)(call) for call in calls)
     if n_threads == 1 or len(calls) == 1:
         return [call() for call in calls]
     cancelled = threading.Event()
@@ -99,6 +110,42 @@ def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[
             return [future.result() for future in failed or futures]
         finally:
             cancelled.set()
+
+
+def _on_one_thread(call: Callable[[], Result]) -> Result:
+    with one_thread():
+        return call()
+
+
+def in_chunks(
+    items: Sequence[Item], run: Callable[[Sequence[Item]], Result], size: int
+) -> list[Result]:
+    """Return ``run(chunk)`` for chunks of at most ``size`` items; less where memory runs out."""
+    results, start = [], 0
+    while start < len(items):
+        chunk = items[start : start + size]
+        try:
+            results.append(run(chunk))
+        except (MemoryError, RuntimeError) as error:
+            if len(chunk) == 1 or not _is_out_of_memory(error):
+                raise
+            size = len(chunk) // 2
+        else:
+            start += len(chunk)
+    return results
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether memory ran out; torch says so by a plain RuntimeError on the CPU."""
+    kinds = (MemoryError, torch.cuda.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
+def memory_budget(device: torch.device) -> int:
+    """Return the bytes that one stack of networks may take."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0] // 2
+    return CPU_BUDGET
 
 
 @contextmanager

@@ -45,7 +45,7 @@ from skibias._preprocessing import (
     subsample,
     trained_columns,
 )
-from skibias._runtime import side_by_side
+from skibias._runtime import count_workers, side_by_side
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
 from skibias.engine.episodes import stream
@@ -111,13 +111,7 @@ def choose_network(estimator, problem: Problem) -> Choice:
         If no candidate comes to a finite loss.
     """
     problem = choosing_problem(problem, network_learner(estimator))
-    learned_inputs, learned_activations = side_by_side(
-        [
-            partial(_input_sets, estimator, problem),
-            partial(_activation_candidates, estimator, problem),
-        ],
-        problem.n_threads,
-    )
+    learned_inputs, learned_activations = _learn(estimator, problem)
     input_sets, inputs_history, dropped_inputs = learned_inputs
     candidates, activation_history, dropped = learned_activations
     numbers: list[int | None] = list(range(len(input_sets)))
@@ -137,6 +131,14 @@ def choose_network(estimator, problem: Problem) -> Choice:
         table=candidate_table(candidates, verdict, [*dropped, *dropped_inputs]),
         history={key: record for key, record in history.items() if record},
     )
+
+
+def _learn(estimator, problem) -> list:
+    """Learn input functions and activations, at the same time; workers share restarts instead."""
+    calls = [partial(learn, estimator, problem) for learn in (_input_sets, _activation_candidates)]
+    if count_workers() > 1:
+        return [call() for call in calls]
+    return side_by_side(calls, problem.n_threads)
 
 
 def choosing_problem(problem: Problem, learner) -> Problem:
