@@ -1,6 +1,13 @@
-"""Data sets: bundled with the package, and fetched by name."""
+"""Data sets: bundled with the package, fetched by name, and generated."""
 
+from skibias.datasets._algorithmic import list_algorithmic_tasks, make_algorithmic_task
 from skibias.datasets._magic import load_magic_telescope
 from skibias.datasets._tabular import fetch_tabular, list_tabular
 
-__all__ = ["fetch_tabular", "list_tabular", "load_magic_telescope"]
+__all__ = [
+    "fetch_tabular",
+    "list_algorithmic_tasks",
+    "list_tabular",
+    "load_magic_telescope",
+    "make_algorithmic_task",
+]
