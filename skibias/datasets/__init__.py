@@ -1,10 +1,12 @@
 """Data sets: bundled with the package, fetched by name, and generated."""
 
 from skibias.datasets._algorithmic import list_algorithmic_tasks, make_algorithmic_task
+from skibias.datasets._images import fetch_images
 from skibias.datasets._magic import load_magic_telescope
 from skibias.datasets._tabular import fetch_tabular, list_tabular
 
 __all__ = [
+    "fetch_images",
     "fetch_tabular",
     "list_algorithmic_tasks",
     "list_tabular",
