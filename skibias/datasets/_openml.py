@@ -25,7 +25,7 @@ class _Source(NamedTuple):
     damaged: list  # paths of the cached files that were found damaged, and removed
 
 
-def read_openml(name, data_id, *, data_home=None, n_retries=3, delay=1.0, verbose=0):
+def read_openml(name, data_id, owner, *, data_home=None, n_retries=3, delay=1.0, verbose=0):
     """Read a table of OpenML from openml's cache, or download it into the cache.
 
     Parameters
@@ -34,6 +34,8 @@ def read_openml(name, data_id, *, data_home=None, n_retries=3, delay=1.0, verbos
         The name of the data set, for messages.
     data_id : int
         Its id on OpenML.
+    owner : str
+        The name of the public function, for messages.
     data_home : path or None, default=None
         The root folder of openml's cache; None for the one that openml is configured with.
     n_retries : int, default=3
@@ -68,7 +70,7 @@ def read_openml(name, data_id, *, data_home=None, n_retries=3, delay=1.0, verbos
     UserWarning
         If a cached file is damaged; it is removed, and fetched again.
     """
-    openml = _import_openml()
+    openml = _import_openml(owner)
     with _settings(openml, data_home, verbose):
         folder = Path(openml.config.get_cache_directory()) / "datasets" / str(data_id)
         label = f"{name!r} (OpenML id {data_id})"
@@ -76,18 +78,18 @@ def read_openml(name, data_id, *, data_home=None, n_retries=3, delay=1.0, verbos
         for file in source.damaged:
             warnings.warn(
                 f"The cached file {file} of {label} was damaged. It is removed and made again.",
-                stacklevel=5,  # the caller of fetch_tabular
+                stacklevel=5,  # the caller of fetch_tabular or fetch_images
             )
         _report(verbose, f"fetching {label} {_origin(source)}")
         return _read_with_retries(openml, source, n_retries, delay, verbose)
 
 
-def _import_openml():
+def _import_openml(owner):
     try:
         import openml
     except ImportError as error:
         raise ImportError(
-            "fetch_tabular needs openml where there is no local copy of the data: "
+            f"{owner} needs openml where there is no local copy of the data: "
             'pip install "skibias[datasets]".'
         ) from error
     return openml
@@ -142,7 +144,6 @@ def _read(openml, source):
             f"({_reason(error)}). Remove this folder to have all of them fetched again."
         ) from error
     details = {
-        "version": "benchmark",
         "name": dataset.name,
         "version_on_openml": dataset.version,
         "licence": dataset.licence,

@@ -6,16 +6,15 @@ import re
 import sys
 import warnings
 from numbers import Integral, Real
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skibias.datasets._local import local_copy_hint, local_folder
 from skibias.datasets._openml import read_openml
 
-_FOLDER_VARIABLE = "SKIBIAS_DATA"
 _SUITES = {"classification": 337, "regression": 336}  # ids on OpenML
 
 # The constants of the benchmark's rule.
@@ -256,7 +255,7 @@ def fetch_tabular(
     """
     task = _find_task(name, task)
     known = _SETS[task][name]
-    folder = _local_folder()
+    folder = local_folder()
     table = None
     if folder is not None:
         table = _read_local(folder, name, task, known, verbose)
@@ -380,20 +379,6 @@ def _find_task(name, task):
     return tasks[0]
 
 
-def _local_folder():
-    """Return the folder in the environment variable, or None if it is not set."""
-    value = os.environ.get(_FOLDER_VARIABLE)
-    if not value:
-        return None
-    folder = Path(value).expanduser()
-    if not folder.is_dir():
-        raise ValueError(
-            f"The environment variable {_FOLDER_VARIABLE} must name a folder. "
-            f"Got {value!r} instead."
-        )
-    return folder
-
-
 def _read_local(folder, name, task, known, verbose):
     """Read the best local copy that can be used; None if there is none."""
     for path, version in find_local_copies(folder, name, task):
@@ -480,9 +465,13 @@ def _read_parquet(path):
 def _read_openml(name, task, known, folder, **options):
     """Read a set from OpenML; an error says how to go without."""
     try:
-        data, target, description, details = read_openml(name, known.data_id, **options)
+        data, target, description, details = read_openml(
+            name, known.data_id, "fetch_tabular", **options
+        )
     except ConnectionError as error:
-        raise ConnectionError(f"{error} {_local_copy_hint(folder, name, task)}") from error
+        file = f"{'reg-' if task == 'regression' else ''}{name}.parquet"
+        raise ConnectionError(f"{error} {local_copy_hint(folder, file)}") from error
+    details = {"version": "benchmark", **details}
     target_names = None
     try:
         if task == "classification":
@@ -492,15 +481,6 @@ def _read_openml(name, task, known, folder, **options):
         raise OSError(
             f"{name!r} as read from OpenML (id {known.data_id}) cannot be used: {error}."
         ) from error
-
-
-def _local_copy_hint(folder, name, task):
-    file = f"{'reg-' if task == 'regression' else ''}{name}.parquet"
-    where = f"is {str(folder)!r}, which holds no copy that can be used" if folder else "is not set"
-    return (
-        f"The environment variable {_FOLDER_VARIABLE} {where}. To go without the network, set "
-        f"it to a folder that holds {file}."
-    )
 
 
 def _encode_classes(target):
