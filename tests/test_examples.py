@@ -1,5 +1,7 @@
 """Examples and benchmarks run as a reader would run them, with settings that take seconds."""
 
+import csv
+import itertools
 import math
 import os
 import re
@@ -106,9 +108,17 @@ def test_networks_learn_best_what_is_as_complex_as_they_are_untrained(tmp_path):
 
 
 def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):
-    result = run("benchmarks/bench_kernel.py", "--pairs", "2", folder=tmp_path)
+    arguments = ("--quick", "--output", "kernel.csv")
+    script = "benchmarks/bench_kernel.py"
+    result = run(script, *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
     assert result.returncode == 0, result.stderr
-    rows = re.findall(r"^ *\d+  (\w+) +([\d.]+) +([\d.]+)$", result.stdout, re.MULTILINE)
-    assert {name for name, _, _ in rows} == {"spline", "tanh", "relu"}
-    assert all(float(milliseconds) > 0 for _, milliseconds, _ in rows)
-    assert all(float(ratio) == 1 for name, _, ratio in rows if name == "spline")
+    assert re.search(
+        r"^cpu, 1 thread: .* \d+\.\d\d times as long as tanh", result.stdout, re.MULTILINE
+    )
+    with open(tmp_path / "kernel.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    passes = [(row["functions"], row["pass"]) for row in rows[1:]]
+    names = ("forward", "frozen", "knots", "double")
+    every = itertools.product(("shared", "per layer", "per feature"), names)
+    assert passes == [pair for pair in every if pair != ("per feature", "frozen")]
+    assert all(float(row[name]) > 0 for row in rows for name in ("ms", "/ tanh", "MB", "MB relu"))

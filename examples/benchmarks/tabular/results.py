@@ -50,7 +50,7 @@ def key_of(row):
     return tuple(str(row[name]) for name in KEY)
 
 
-def read_rows(path):
+def read_rows(path, fields=FIELDS):
     """Return the finished rows of a file as dicts of str, or none if there is no file.
 
     Raises
@@ -64,32 +64,32 @@ def read_rows(path):
     if not finished:
         return []
     reader = csv.DictReader(io.StringIO(finished))
-    if tuple(reader.fieldnames) != FIELDS:
+    if tuple(reader.fieldnames) != tuple(fields):
         raise ValueError(f"The columns of {path} are not those of this benchmark's results.")
     return list(reader)
 
 
-def open_results(path):
+def open_results(path, fields=FIELDS):
     """Make a file ready for `append_row`, and return the rows it holds.
 
     A missing file is started with the header; an unfinished last line is cut off.
     """
     path = Path(path)
-    rows = read_rows(path)
+    rows = read_rows(path, fields)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab+") as file:
         file.seek(0)
         finished = file.read().rfind(b"\n") + 1
         file.truncate(finished)
         if not finished:
-            _write_line(file, FIELDS)
+            _write_line(file, fields)
     return rows
 
 
-def append_row(path, row):
+def append_row(path, row, fields=FIELDS):
     """Append a row; what it lacks stays empty."""
     with open(path, "ab") as file:
-        _write_line(file, [row.get(name, "") for name in FIELDS])
+        _write_line(file, [row.get(name, "") for name in fields])
 
 
 def _write_line(file, cells):
