@@ -22,6 +22,7 @@ from skibias._candidates import (
 )
 from skibias._learning import (
     LearningData,
+    is_fraction,
     is_splitter,
     learn_activations,
     learning_data,
@@ -116,8 +117,8 @@ class ActivationLearner(BaseEstimator):
         Divide every weight matrix by its largest singular value.
     validation : float, splitter or tuple of arrays, default=0.3
         Rows for the outer loss. A fraction: drawn anew for every network. A cross-validation
-        splitter: one of its splits is drawn. A pair ``(X, y)``: these rows always, for example
-        from another domain.
+        splitter, or a number of folds: one of its splits is drawn. A pair ``(X, y)``: these
+        rows always, for example from another domain.
     smoothness : float, default=0.0
         Weight in the outer loss of the mean squared second difference of the heights.
     patience : int, default=20
@@ -324,7 +325,7 @@ def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningD
         limit = CHOOSING_ROWS + CHOOSING_HELD_OUT
         rows = rows.take(subsample(np.arange(len(rows.X)), limit, seed, "learning rows"))
     rows = rows._replace(X=scaler.transform(rows.X))
-    if isinstance(learner.validation, Real):
+    if is_fraction(learner.validation):
         kept, held_out = held_out_rows(rows.y, HELD_OUT_FRACTION, seed, is_classification)
         data = learning_data(learner, rows.take(kept), encoding)
         folds, compared = [(kept, held_out)], rows

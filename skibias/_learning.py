@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -62,9 +62,14 @@ class Learned(NamedTuple):
     history: dict[str, Any]
 
 
+def is_fraction(validation) -> bool:
+    """Whether the rows of the outer loss are a share of the rows, drawn anew for every network."""
+    return isinstance(validation, Real) and not isinstance(validation, Integral)
+
+
 def is_splitter(validation) -> bool:
-    """Whether the rows of the outer loss come from a cross-validation splitter."""
-    return not isinstance(validation, (Real, tuple))
+    """Whether the rows of the outer loss come from a splitter, or a number of folds."""
+    return not is_fraction(validation) and not isinstance(validation, tuple)
 
 
 def learning_data(learner, rows: WeightedRows, encoding, outside=None) -> LearningData:
@@ -76,7 +81,7 @@ def learning_data(learner, rows: WeightedRows, encoding, outside=None) -> Learni
     if outside is not None:
         rows = rows.append(*outside)
         split = listed_splits([_index_split(np.arange(n_rows), np.arange(n_rows, len(rows.X)))])
-    elif isinstance(learner.validation, Real):
+    elif is_fraction(learner.validation):
         split = random_split(n_rows, learner.validation)
     else:
         splitter = check_cv(learner.validation, rows.y, classifier=encoding.classes is not None)

@@ -1,6 +1,7 @@
 """Training of stacks against each network alone, a plain loop, and the meaning of the window."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -186,3 +187,56 @@ def test_prediction_in_blocks_equals_prediction_at_once(predicted_values, monkey
     monkeypatch.setattr(training, "PREDICTED_VALUES", predicted_values)
     in_blocks = training.predict(model, weights, Functions(), inputs)
     torch.testing.assert_close(in_blocks, at_once, rtol=1e-12, atol=1e-14)
+
+
+def large_stack():
+    """Networks that are evaluated one by one, with functions of their own; their batch."""
+    architecture = Architecture(2 * 3, (72, 72), 2, trained_inputs=(2, 5, 3))
+    weights = torch.stack([draw_weights(architecture, stream(0, number)) for number in range(3)])
+    functions = Functions(inputs=torch.linspace(-1, 1, 5)[:, None].expand(2, 5, 3))
+    inputs = 4 * torch.rand(1500, 2, generator=stream(1))
+    assert weights.shape[1] * len(inputs) >= training.THREAD_WORK
+    return Model(architecture, fixed_activation("tanh")), weights, functions, inputs
+
+
+def test_networks_apart_equal_the_stack_bit_for_bit_on_any_number_of_threads():
+    model, weights, functions, inputs = large_stack()
+
+    def run_in_order(calls):
+        n_calls.append(len(calls))
+        return [call() for call in calls]
+
+    def value_and_gradient(evaluate):
+        leaf = weights.clone().requires_grad_()
+        value = evaluate(leaf)
+        return value.detach(), grad(value.square().sum(), leaf)[0]
+
+    n_calls = []
+    expected = value_and_gradient(lambda leaf: outputs(model, leaf, functions, inputs, frozen=True))
+    in_order = value_and_gradient(
+        lambda leaf: training.stack_outputs(model, leaf, functions, inputs, run_in_order)
+    )
+    assert n_calls == [3, 3]  # forward and backward
+    with ThreadPoolExecutor(2) as pool:
+        on_threads = value_and_gradient(
+            lambda leaf: training.stack_outputs(
+                model, leaf, functions, inputs, lambda calls: list(pool.map(_call, calls))
+            )
+        )
+    for found in (in_order, on_threads):
+        assert torch.equal(found[0], expected[0])
+        assert torch.equal(found[1], expected[1])
+
+
+def _call(function):
+    return function()
+
+
+def test_small_networks_stay_in_one_stack():
+    model, weights, functions, inputs = large_stack()
+
+    def refuse(calls):
+        raise AssertionError("networks were taken apart")
+
+    training.stack_outputs(model, weights, functions, inputs[:100], refuse)
+    training.stack_outputs(model, weights[:1], functions, inputs, refuse)
