@@ -11,6 +11,7 @@ import torch
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_X_y
 
+from skibias._checkpoint import Stage
 from skibias._preprocessing import (
     WeightedRows,
     identity_values,
@@ -21,6 +22,7 @@ from skibias._preprocessing import (
 from skibias._runtime import progress_bar
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
+from skibias._time_limit import Cut, Deadline
 from skibias.engine import splines
 from skibias.engine.activations import Activation, fixed_activation
 from skibias.engine.episodes import Rows, SplitSampler, listed_splits, random_split
@@ -34,6 +36,16 @@ ACTIVATION_OUTER_RATE = 0.2  # upper end of P, App. C: [0.01, 0.2]
 INPUT_KNOTS = 65  # eight runs of eight cells
 INPUT_OUTER_RATE = 0.01  # of normalised steps
 SNAPSHOTS = 50  # states of the functions kept in a history, at most
+
+
+class Conditions(NamedTuple):
+    """How long learning may take, and where its states are kept."""
+
+    deadline: Deadline = Deadline()
+    stage: Stage = Stage()
+
+
+UNLIMITED = Conditions()
 
 
 class LearningData(NamedTuple):
@@ -50,6 +62,7 @@ class Learned(NamedTuple):
     functions: list[list[SplineActivation]]  # per restart: per layer, or per column
     diverged: np.ndarray  # (S,) bool
     history: dict[str, Any]
+    cut: Cut | None = None  # by the deadline
 
 
 def is_splitter(validation) -> bool:
@@ -92,7 +105,9 @@ def outside_rows(learner, transform: Callable, encoding):
     return transform(X), encoding.numbers(y)
 
 
-def learn_activations(learner, datasets: list[LearningData], seed, device) -> Learned:
+def learn_activations(
+    learner, datasets: list[LearningData], seed, device, conditions=UNLIMITED
+) -> Learned:
     """Learn activation functions, one list of functions (one, or one per layer) per restart."""
     n_restarts = learner.n_restarts
     counts = per_restart(_resolve(learner.n_knots, ACTIVATION_KNOTS), n_restarts)
@@ -114,7 +129,9 @@ def learn_activations(learner, datasets: list[LearningData], seed, device) -> Le
         _task(learner, data, data.rows.X, model, data.rows.X.shape[1], device) for data in datasets
     ]
     functions = Functions(activation=values.float().to(device))
-    final, diverged, history = _run(learner, tasks, functions, settings, "learning activation")
+    final, diverged, history, cut = _run(
+        learner, tasks, functions, settings, "activation", conditions
+    )
 
     def activations(table):
         return [
@@ -126,7 +143,7 @@ def learn_activations(learner, datasets: list[LearningData], seed, device) -> Le
         ]
 
     history["functions"] = [activations(snapshot.activation) for snapshot in history["functions"]]
-    return Learned(activations(final.activation), diverged, history)
+    return Learned(activations(final.activation), diverged, history, cut)
 
 
 class InputSettings(NamedTuple):
@@ -138,7 +155,13 @@ class InputSettings(NamedTuple):
 
 
 def learn_inputs(
-    learner, data: LearningData, X: np.ndarray, settings: InputSettings, seed, device
+    learner,
+    data: LearningData,
+    X: np.ndarray,
+    settings: InputSettings,
+    seed,
+    device,
+    conditions=UNLIMITED,
 ) -> Learned:
     """Learn one function per column of ``data.rows.X`` (raw units), one list of them per restart.
 
@@ -158,7 +181,7 @@ def learn_inputs(
     positions = knot_positions(data.rows.X, knots)
     task = _task(learner, data, positions, model, len(knots) * n_channels, device)
     functions = Functions(inputs=torch.tensor(values, dtype=torch.float32, device=device))
-    final, diverged, history = _run(learner, [task], functions, meta, "learning inputs")
+    final, diverged, history, cut = _run(learner, [task], functions, meta, "inputs", conditions)
     is_constant = np.ptp(X, axis=0) == 0
 
     def input_functions(table):
@@ -172,7 +195,7 @@ def learn_inputs(
         ]
 
     history["functions"] = [input_functions(snapshot.inputs) for snapshot in history["functions"]]
-    return Learned(input_functions(final.inputs), diverged, history)
+    return Learned(input_functions(final.inputs), diverged, history, cut)
 
 
 def meta_settings(learner, n_rows, seed, outer_rate, normalize):
@@ -214,13 +237,30 @@ def engine_rows(X, targets, weights, device):
     return Rows(inputs, targets, weights).to(device)
 
 
-def _run(learner, tasks, functions, settings, name):
-    """Run the schedule; return the functions, divergence and history of every restart."""
-    steps = SCHEDULES[learner.schedule](tasks, functions, settings)
+def _run(learner, tasks, functions, settings, name, conditions: Conditions):
+    """Run the schedule; return functions, divergence and history of every restart, and the cut."""
+    settings = settings._replace(elapsed=conditions.deadline.from_now().elapsed)
     recorder = _Recorder(functions, settings, learner.schedule == "staggered")
-    for state in progress_bar(steps, settings.n_outer_steps, name, learner.verbose):
+    state, recorder = conditions.stage.state() or (None, recorder)
+    done = 0 if state is None else state.step
+    steps = SCHEDULES[learner.schedule](tasks, functions, settings, state)
+    keeper = conditions.stage.keeper()
+    total = settings.n_outer_steps
+    for state in progress_bar(steps, total, f"learning {name}", learner.verbose, done):
         recorder.add(state)
-    return recorder.best.map(torch.Tensor.cpu), recorder.diverged.numpy(), recorder.history()
+        if keeper.is_due():
+            keeper.keep((state, recorder))
+    found = recorder.best.map(torch.Tensor.cpu), recorder.diverged.numpy(), recorder.history()
+    return *found, _learning_cut(name, state, total)
+
+
+def _learning_cut(name, state: MetaState | None, n_outer_steps) -> Cut | None:
+    """Return what is missing of the schedule; it ends early on its own where all restarts do."""
+    done = 0 if state is None else state.step
+    if done == n_outer_steps or (state is not None and state.has_ended):
+        return None
+    label = {"activation": "learning of activations", "inputs": "learning of input functions"}
+    return Cut(label[name], done, n_outer_steps, "outer steps")
 
 
 class _Recorder:
