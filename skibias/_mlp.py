@@ -270,8 +270,8 @@ class _LearnedActivationMLP(BaseEstimator):
         ConvergenceWarning
             If ``time_limit`` ended a stage early.
         """
-        clock = Clock.started_now(self.time_limit)
         self._validate_params()
+        clock = Clock.started_now(self.time_limit)
         check_network_parameters(self)
         device = resolve_device(self.device, type(self).__name__)
         check_checkpoint(self)
