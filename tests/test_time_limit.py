@@ -65,6 +65,13 @@ def test_a_tiny_limit_still_gives_a_fitted_model_and_says_what_it_cut(estimator_
     assert model.history_[0]["train_batch_count"] == 1
 
 
+def test_what_ends_by_itself_is_not_cut():
+    # So few steps that the only evaluation is the last.
+    X, y = make_data(LearnedActivationMLPClassifier)
+    message = message_of_fit(make_estimator(max_iter=4, time_limit=1e-6), X, y)
+    assert "candidates" not in message
+
+
 def test_every_stage_has_a_share_of_the_time():
     clock = Clock(start=1000.0, limit=200.0)
     ends = [

@@ -449,6 +449,16 @@ def test_a_run_that_goes_on_stops_where_it_would_have_stopped():
         assert not rest or torch.equal(rest[-1].stopped, whole[-1].stopped)
 
 
+def test_staggered_steps_train_the_tasks_in_turn():
+    settings = make_settings(restarts=(0,), horizon=100, n_outer_steps=5)
+    tasks = [make_task((0,), n_inputs) for n_inputs in (2, 3)]
+    ages = [
+        [population.ages for population in state.populations]
+        for state in staggered_steps(tasks, make_functions((0,)), settings)
+    ]
+    assert ages == [[(3,), (0,)], [(3,), (3,)], [(6,), (3,)], [(6,), (6,)], [(9,), (6,)]]
+
+
 class Elapsed:
     """The share of the time that has passed, where every question takes a part of it."""
 
