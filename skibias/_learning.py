@@ -155,13 +155,7 @@ class InputSettings(NamedTuple):
 
 
 def learn_inputs(
-    learner,
-    data: LearningData,
-    X: np.ndarray,
-    settings: InputSettings,
-    seed,
-    device,
-    conditions=UNLIMITED,
+    learner, data: LearningData, X, settings: InputSettings, seed, device, conditions=UNLIMITED
 ) -> Learned:
     """Learn one function per column of ``data.rows.X`` (raw units), one list of them per restart.
 

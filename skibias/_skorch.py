@@ -99,9 +99,18 @@ def train_networks(
     progress = settings.stage.state()
     if progress is not None:
         _take_up(progress, net, averaging, generator)
+    _run_epochs(net, train, settings.max_epochs - len(net.history))
+    judgement = averaging.judgement_
+    weights = judgement.best_weights.cpu()
+    diverged = not bool(weights.isfinite().all()) or judgement.never_finite
+    return FinalNetworks(weights.numpy(), _records(net), diverged, ending.cut_)
+
+
+def _run_epochs(net, train: Rows, n_epochs: int) -> None:
+    """Train for so many epochs, or until a callback ends it."""
     net.notify("on_train_begin", X=train, y=None)
     try:
-        net.fit_loop(train, epochs=settings.max_epochs - len(net.history))
+        net.fit_loop(train, epochs=n_epochs)
     except _TrainingEndedError:
         pass
     except KeyboardInterrupt as interrupt:
@@ -110,10 +119,6 @@ def train_networks(
             raise
     finally:
         net.notify("on_train_end", X=train, y=None)
-    judgement = averaging.judgement_
-    weights = judgement.best_weights.cpu()
-    diverged = not bool(weights.isfinite().all()) or judgement.never_finite
-    return FinalNetworks(weights.numpy(), _records(net), diverged, ending.cut_)
 
 
 def _take_up(progress: TrainingProgress, net, averaging, generator) -> None:
