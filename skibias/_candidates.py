@@ -18,8 +18,9 @@ import torch
 from skibias._fixed_activation import FixedActivation, LayerActivations
 from skibias._learning import engine_rows
 from skibias._preprocessing import NetworkColumns, WeightedRows
-from skibias._runtime import in_chunks, raise_if_cancelled, side_by_side
+from skibias._runtime import count_workers, in_chunks, raise_if_cancelled, side_by_side
 from skibias._targets import TargetEncoding
+from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import stream
@@ -40,6 +41,7 @@ NARROW_RATE = 3.0
 SCREENING_STEPS = 500  # at most, and half of those of the final training
 CONTEST_STEPS = 600  # at most: which columns and activation are better shows long before the end
 SCREENING_PATIENCE = 4  # evaluations without any improvement that end the training of a stack
+UNLIMITED = Deadline()
 
 
 class Candidate(NamedTuple):
@@ -65,6 +67,7 @@ class TrainingPlan(NamedTuple):
     counts_errors: bool = False  # classifiers are judged by their errors, not by their loss
     n_networks: int = 1  # per candidate, judged together
     label_smoothing: float = 0.0
+    stage: str = "comparison of candidates"
 
     def screening(self) -> TrainingPlan:
         """The same plan for narrow networks and a short time."""
@@ -77,6 +80,7 @@ class TrainingPlan(NamedTuple):
             patience=min(self.patience, SCREENING_PATIENCE),
             counts_errors=False,  # the loss tells more after a short training
             n_networks=1,
+            stage="screening of candidates",
         )
 
     def final(self) -> TrainingPlan:
@@ -138,27 +142,48 @@ def input_tables(columns: NetworkColumns, device) -> torch.Tensor | None:
     return torch.as_tensor(columns.tables, dtype=torch.float32, device=device)
 
 
-def compare(candidates: Sequence[Candidate], contest: Contest, n_threads: int = 1) -> np.ndarray:
-    """Train every candidate from scratch; return the best held-out losses, means over the folds.
+class Comparison(NamedTuple):
+    """How candidates compare."""
+
+    losses: np.ndarray  # (n_candidates,), means over the folds; inf for those that diverged
+    cut: Cut | None = None  # the shortest of the trainings that the deadline ended
+
+
+def compare(
+    candidates: Sequence[Candidate],
+    contest: Contest,
+    n_threads: int = 1,
+    deadline: Deadline = UNLIMITED,
+) -> Comparison:
+    """Train every candidate from scratch; return the best held-out losses.
 
     All start from the same weights and see the same batches, so that differences come from the
-    candidates. The loss of one that diverged is inf.
+    candidates. A deadline ends training sooner; every candidate is then judged at least once.
     """
     losses = np.empty(len(candidates))
     groups: dict[tuple, list[int]] = {}
     for number, candidate in enumerate(candidates):
         groups.setdefault(_stack_key(candidate), []).append(number)
     stacks = [[candidates[number] for number in numbers] for numbers in groups.values()]
-    calls = [partial(_compare_within_memory, stack, contest) for stack in stacks]
-    for numbers, part in zip(groups.values(), side_by_side(calls, n_threads), strict=True):
-        losses[numbers] = part
-    return losses
+    deadlines = deadline.parts([len(stack) for stack in stacks], max(n_threads, count_workers()))
+    calls = [
+        partial(_compare_within_memory, stack, contest, own)
+        for stack, own in zip(stacks, deadlines, strict=True)
+    ]
+    parts = side_by_side(calls, n_threads)
+    for numbers, part in zip(groups.values(), parts, strict=True):
+        losses[numbers] = part.losses
+    return Comparison(losses, most_cut(part.cut for part in parts))
 
 
-def _compare_within_memory(candidates: list[Candidate], contest: Contest) -> np.ndarray:
+def _compare_within_memory(
+    candidates: list[Candidate], contest: Contest, deadline: Deadline
+) -> Comparison:
     """Compare candidates as one stack, or as several where memory does not suffice."""
-    run = partial(_compare_stack, contest=contest)
-    return np.concatenate(in_chunks(candidates, run, len(candidates)))
+    run = partial(_compare_stack, contest=contest, deadline=deadline)
+    parts = in_chunks(candidates, run, len(candidates))
+    losses = np.concatenate([part.losses for part in parts])
+    return Comparison(losses, most_cut(part.cut for part in parts))
 
 
 class Verdict(NamedTuple):
@@ -167,6 +192,7 @@ class Verdict(NamedTuple):
     chosen: int
     losses: np.ndarray  # (n_candidates,); nan for those screened out, inf for diverged ones
     screening: np.ndarray  # (n_candidates,); nan where there was no screening
+    cuts: tuple[Cut | None, ...] = ()  # of its stages, by a deadline
 
 
 def candidate_table(
@@ -243,7 +269,7 @@ def _stack_key(candidate: Candidate) -> tuple:
     return (candidate.inputs, first.name if isinstance(first, FixedActivation) else "spline")
 
 
-def _compare_stack(candidates: list[Candidate], contest: Contest) -> np.ndarray:
+def _compare_stack(candidates: list[Candidate], contest: Contest, deadline: Deadline) -> Comparison:
     """Compare candidates that can be trained as one stack."""
     n_folds = len(contest.folds)
     assert n_folds == 1 or contest.plan.n_networks == 1
@@ -266,12 +292,12 @@ def _compare_stack(candidates: list[Candidate], contest: Contest) -> np.ndarray:
     if n_folds > 1:
         train, validation = train * len(candidates), validation * len(candidates)
     stack = StackRows(data, train, validation)
-    losses = _train_stack(candidates, model, functions, stack, contest)
-    return losses.reshape(len(candidates), n_folds).mean(1).numpy()
+    losses, cut = _train_stack(candidates, model, functions, stack, contest, deadline)
+    return Comparison(losses.reshape(len(candidates), n_folds).mean(1).numpy(), cut)
 
 
-def _train_stack(candidates, model, functions, stack: StackRows, contest: Contest):
-    """Train the networks of every candidate and fold; return the best held-out losses."""
+def _train_stack(candidates, model, functions, stack: StackRows, contest: Contest, deadline):
+    """Train the networks of every candidate and fold; return the best held-out losses, the cut."""
     plan = contest.plan
     n_copies = len(contest.folds) * plan.n_networks
     starts = [
@@ -297,9 +323,11 @@ def _train_stack(candidates, model, functions, stack: StackRows, contest: Contes
         losses = state.validation_loss.cpu()
         waited = 0 if bool((losses < best).any()) else waited + 1
         best = torch.minimum(best, losses)
-        if waited == plan.patience:
+        if waited == plan.patience or state.step == plan.n_steps:
             break
-    return best
+        if deadline.has_passed():
+            return best, Cut(plan.stage, state.step, plan.n_steps, "steps")
+    return best, None
 
 
 def _stack_model(candidates, n_copies, architecture, device):

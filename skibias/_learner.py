@@ -285,7 +285,8 @@ class ActivationLearner(BaseEstimator):
             prepared = [_prepare_task(self, *task, seed, device) for task in tasks]
             learned = learn_activations(self, [data for data, _ in prepared], seed, device)
             candidates = learned_candidates(learned)
-            losses = np.mean([compare(candidates, contest) for _, contest in prepared], axis=0)
+            comparisons = [compare(candidates, contest) for _, contest in prepared]
+            losses = np.mean([comparison.losses for comparison in comparisons], axis=0)
         if not np.isfinite(losses).any():
             raise ValueError(all_diverged_message("ActivationLearner"))
         verdict = Verdict(int(np.argmin(losses)), losses, np.full(len(losses), np.nan))

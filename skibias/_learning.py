@@ -13,6 +13,7 @@ import torch
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_X_y
 
+from skibias._checkpoint import Stage
 from skibias._preprocessing import (
     WeightedRows,
     identity_values,
@@ -29,6 +30,7 @@ from skibias._runtime import (
 )
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
+from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
 from skibias.engine.activations import Activation, fixed_activation
 from skibias.engine.episodes import Rows, SplitSampler, listed_splits, random_split
@@ -46,6 +48,16 @@ STORED_PASSES, STORED_VECTORS = 12, 20
 SNAPSHOTS = 50  # states of the functions kept in a history, at most
 
 
+class Conditions(NamedTuple):
+    """How long learning may take, and where its states are kept."""
+
+    deadline: Deadline = Deadline()
+    stage: Stage = Stage()
+
+
+UNLIMITED = Conditions()
+
+
 class LearningData(NamedTuple):
     """Prepared rows of one data set, and how episodes split them."""
 
@@ -60,6 +72,7 @@ class Learned(NamedTuple):
     functions: list[list[SplineActivation]]  # per restart: per layer, or per column
     diverged: np.ndarray  # (S,) bool
     history: dict[str, Any]
+    cut: Cut | None = None  # by the deadline
 
 
 def is_fraction(validation) -> bool:
@@ -107,7 +120,9 @@ def outside_rows(learner, transform: Callable, encoding):
     return transform(X), encoding.numbers(y)
 
 
-def learn_activations(learner, datasets: list[LearningData], seed, device) -> Learned:
+def learn_activations(
+    learner, datasets: list[LearningData], seed, device, conditions=UNLIMITED
+) -> Learned:
     """Learn activation functions, one list of functions (one, or one per layer) per restart."""
     n_restarts = learner.n_restarts
     counts = per_restart(_resolve(learner.n_knots, ACTIVATION_KNOTS), n_restarts)
@@ -129,7 +144,9 @@ def learn_activations(learner, datasets: list[LearningData], seed, device) -> Le
         _task(learner, data, data.rows.X, model, data.rows.X.shape[1], device) for data in datasets
     ]
     functions = Functions(activation=values.float().to(device))
-    final, diverged, history = _run(learner, tasks, functions, settings, "learning activations")
+    final, diverged, history, cut = _run(
+        learner, tasks, functions, settings, "activation", conditions
+    )
 
     def activations(table):
         return [
@@ -141,7 +158,7 @@ def learn_activations(learner, datasets: list[LearningData], seed, device) -> Le
         ]
 
     history["functions"] = [activations(snapshot.activation) for snapshot in history["functions"]]
-    return Learned(activations(final.activation), diverged, history)
+    return Learned(activations(final.activation), diverged, history, cut)
 
 
 class InputSettings(NamedTuple):
@@ -153,7 +170,7 @@ class InputSettings(NamedTuple):
 
 
 def learn_inputs(
-    learner, data: LearningData, X: np.ndarray, settings: InputSettings, seed, device
+    learner, data: LearningData, X, settings: InputSettings, seed, device, conditions=UNLIMITED
 ) -> Learned:
     """Learn one function per column of ``data.rows.X`` (raw units), one list of them per restart.
 
@@ -173,7 +190,7 @@ def learn_inputs(
     positions = knot_positions(data.rows.X, knots)
     task = _task(learner, data, positions, model, len(knots) * n_channels, device)
     functions = Functions(inputs=torch.tensor(values, dtype=torch.float32, device=device))
-    final, diverged, history = _run(learner, [task], functions, meta, "learning inputs")
+    final, diverged, history, cut = _run(learner, [task], functions, meta, "inputs", conditions)
     is_constant = np.ptp(X, axis=0) == 0
 
     def input_functions(table):
@@ -187,7 +204,7 @@ def learn_inputs(
         ]
 
     history["functions"] = [input_functions(snapshot.inputs) for snapshot in history["functions"]]
-    return Learned(input_functions(final.inputs), diverged, history)
+    return Learned(input_functions(final.inputs), diverged, history, cut)
 
 
 def meta_settings(learner, n_rows, seed, outer_rate, normalize):
@@ -235,17 +252,30 @@ class _Outcome(NamedTuple):
     functions: Functions  # (S, …)
     diverged: np.ndarray  # (S,) bool
     history: dict[str, Any]
+    cut: Cut | None = None
 
 
-def _run(learner, tasks, functions, settings, name) -> _Outcome:
+def _run(learner, tasks, functions, settings, name, conditions: Conditions) -> _Outcome:
     """Run the schedule for all restarts, in stacks that fit into memory, and on all workers."""
-    n_restarts = learner.n_restarts
-    run = partial(_run_restarts, learner, tasks, functions, settings, name)
+    run = partial(_run_restarts, learner, tasks, functions, settings, name, conditions.stage)
     size = _affordable_restarts(tasks, settings)
-    n_blocks = min(count_workers(), n_restarts)
-    blocks = [block.tolist() for block in np.array_split(np.arange(n_restarts), n_blocks)]
-    outcomes = side_by_side([partial(in_chunks, block, run, size) for block in blocks], n_threads=1)
-    return _join_outcomes(list(chain.from_iterable(outcomes)))
+    n_blocks = min(count_workers(), learner.n_restarts)
+    blocks = np.array_split(np.arange(learner.n_restarts), n_blocks)
+    calls = [
+        partial(_run_block, run, block.tolist(), size, conditions.deadline) for block in blocks
+    ]
+    return _join_outcomes(list(chain.from_iterable(side_by_side(calls, n_threads=1))))
+
+
+def _run_block(run, restarts, size, deadline: Deadline) -> list[_Outcome]:
+    """Run the schedule for the restarts of one worker, one stack after the other."""
+    stacks = [restarts[start : start + size] for start in range(0, len(restarts), size)]
+    deadlines = deadline.parts([len(stack) for stack in stacks], 1)
+    outcomes = [
+        in_chunks(stack, partial(run, own), len(stack))
+        for stack, own in zip(stacks, deadlines, strict=True)
+    ]
+    return list(chain.from_iterable(outcomes))
 
 
 def _affordable_restarts(tasks, settings) -> int:
@@ -265,16 +295,19 @@ def _affordable_restarts(tasks, settings) -> int:
     return max(1, budget // (n_bytes * settings.n_networks))
 
 
-def _run_restarts(learner, tasks, functions, settings, name, restarts) -> _Outcome:
+def _run_restarts(learner, tasks, functions, settings, name, stage, deadline, restarts) -> _Outcome:
     """Run the schedule for some consecutive restarts, as one stack."""
     own = slice(restarts[0], restarts[-1] + 1)
     settings = settings._replace(
         outer_learning_rate=settings.outer_learning_rate[own],
         unroll_steps=settings.unroll_steps[own],
         first_restart=restarts[0],
+        elapsed=deadline.from_now().elapsed,
     )
     tasks = [_task_of(task, own) for task in tasks]
-    return _run_stack(learner, tasks, functions.map(lambda table: table[own]), settings, name)
+    functions = functions.map(lambda table: table[own])
+    part = stage.part(f"{restarts[0]}-{restarts[-1]}")
+    return _run_stack(learner, tasks, functions, settings, name, part)
 
 
 def _task_of(task: Task, restarts: slice) -> Task:
@@ -311,7 +344,7 @@ def _join_outcomes(outcomes: list[_Outcome]) -> _Outcome:
     }
     functions = _stack_functions([outcome.functions for outcome in outcomes])
     diverged = np.concatenate([outcome.diverged for outcome in outcomes])
-    return _Outcome(functions, diverged, history)
+    return _Outcome(functions, diverged, history, most_cut(outcome.cut for outcome in outcomes))
 
 
 def _stack_functions(parts: list[Functions]) -> Functions:
@@ -319,14 +352,30 @@ def _stack_functions(parts: list[Functions]) -> Functions:
     return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
 
 
-def _run_stack(learner, tasks, functions, settings, name) -> _Outcome:
+def _run_stack(learner, tasks, functions, settings, name, stage: Stage) -> _Outcome:
     """Run the schedule; return the functions, divergence and history of every restart."""
-    steps = SCHEDULES[learner.schedule](tasks, functions, settings)
     recorder = _Recorder(functions, settings, learner.schedule == "staggered")
-    for state in progress_bar(steps, settings.n_outer_steps, name, learner.verbose):
+    state, recorder = stage.state() or (None, recorder)
+    done = 0 if state is None else state.step
+    steps = SCHEDULES[learner.schedule](tasks, functions, settings, state)
+    keeper = stage.keeper()
+    total = settings.n_outer_steps
+    for state in progress_bar(steps, total, f"learning {name}", learner.verbose, done):
         recorder.add(state)
+        if keeper.is_due():
+            keeper.keep((state, recorder))
     best = recorder.best.map(torch.Tensor.cpu)
-    return _Outcome(best, recorder.diverged.numpy(), recorder.history())
+    cut = _learning_cut(name, state, total)
+    return _Outcome(best, recorder.diverged.numpy(), recorder.history(), cut)
+
+
+def _learning_cut(name, state: MetaState | None, n_outer_steps) -> Cut | None:
+    """Return what is missing of the schedule; it ends early on its own where all restarts do."""
+    done = 0 if state is None else state.step
+    if done == n_outer_steps or (state is not None and state.has_ended):
+        return None
+    label = {"activation": "learning of activations", "inputs": "learning of input functions"}
+    return Cut(label[name], done, n_outer_steps, "outer steps")
 
 
 class _Recorder:

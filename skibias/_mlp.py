@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from copy import copy
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skibias._candidates import all_diverged_message, input_tables, network_architecture
+from skibias._checkpoint import check_checkpoint, open_checkpoint
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
@@ -35,6 +38,7 @@ from skibias._selection import (
 )
 from skibias._spline_activation import SplineActivation
 from skibias._targets import encoded_rows
+from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
 from skibias._validation import check_function_count, check_network_parameters, check_weights
 from skibias.engine.episodes import stream
 from skibias.engine.networks import (
@@ -102,6 +106,17 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         Networks trained in one stack; their outputs are averaged.
     callbacks : list of skorch callbacks or None, default=None
         Hooks of the final training, used as they are, not copied.
+    time_limit : float or None, default=None
+        Seconds after which `fit` is to come to an end, about; what it has found by then is kept,
+        and a `ConvergenceWarning` says what was cut. Learning ends by a quarter of the limit, the
+        choice by 60 %, training has the rest. Some work is always done: every candidate is judged
+        once, and the networks are trained on a batch.
+    checkpoint : str, path-like or None, default=None
+        Folder from which a fit that was interrupted goes on, to the same result as if it had not
+        been. Fits to other data or with other parameters (but for ``verbose`` and ``callbacks``)
+        have files of their own in it, which a finished fit leaves behind: delete the folder
+        when done. Files are pickles, so use a folder that you trust. Callbacks see only the
+        epochs after the interruption.
     device : str, default="auto"
         "cpu", "cuda", "cuda:0", …; "auto" is CUDA where there is one. Prediction runs on the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -173,6 +188,8 @@ class _LearnedActivationMLP(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
         "callbacks": [list, None],
+        "time_limit": [Interval(Real, 0, None, closed="neither"), None],
+        "checkpoint": [str, os.PathLike, None],
         "device": [str, torch.device],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -198,6 +215,8 @@ class _LearnedActivationMLP(BaseEstimator):
         n_iter_no_change=20,
         n_estimators=4,
         callbacks=None,
+        time_limit=None,
+        checkpoint=None,
         device="auto",
         random_state=None,
         verbose=0,
@@ -219,6 +238,8 @@ class _LearnedActivationMLP(BaseEstimator):
         self.n_iter_no_change = n_iter_no_change
         self.n_estimators = n_estimators
         self.callbacks = callbacks
+        self.time_limit = time_limit
+        self.checkpoint = checkpoint
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -244,15 +265,27 @@ class _LearnedActivationMLP(BaseEstimator):
         ValueError, TypeError
             If a parameter or the data are unusable, before any work; ValueError also if every
             candidate diverges. The estimator is then as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If ``time_limit`` ended a stage early.
         """
         self._validate_params()
+        clock = Clock.started_now(self.time_limit)
         check_network_parameters(self)
         device = resolve_device(self.device, type(self).__name__)
-        fit_on_twin(self, lambda twin, n: twin._fit(X, y, sample_weight, device, n))
+        check_checkpoint(self)
+        cuts: list[Cut] = []
+        fit_on_twin(
+            self, lambda twin, n: cuts.extend(twin._fit(X, y, sample_weight, device, n, clock))
+        )
+        warn_of_cuts(type(self).__name__, self.time_limit, cuts)
         return self
 
-    def _fit(self, X, y, sample_weight, device, n_threads) -> None:
-        problem = self._problem(X, y, sample_weight, device, n_threads)
+    def _fit(self, X, y, sample_weight, device, n_threads, clock) -> list[Cut]:
+        """Fit in place; return what the time limit cut."""
+        problem = self._problem(X, y, sample_weight, device, n_threads)._replace(clock=clock)
         choice = choose_network(self, problem)
         functions = list(choice.candidate.activations)
         if self.sharing == "layer":
@@ -264,7 +297,8 @@ class _LearnedActivationMLP(BaseEstimator):
         self.meta_history_ = choice.history
         self._scaler_ = problem.scaler
         self._encoding_ = problem.encoding
-        self._train(problem, choice)
+        training_cut = self._train(problem, choice)
+        return choice.cuts + ([] if training_cut is None else [training_cut])
 
     def _problem(self, X, y, sample_weight, device, n_threads) -> Problem:
         """Check the data and return them prepared."""
@@ -287,17 +321,24 @@ class _LearnedActivationMLP(BaseEstimator):
             X, y, weights, is_classification, merge=not is_splitter(learner.validation)
         )
         self._one_dimensional_ = y.ndim == 1
+        checkpoint = open_checkpoint(self, X, y, weights, device)
         return split_problem(
             rows,
             resolve_scaling(self.scaling, is_classification),
             encoding,
             self.validation_fraction,
-            seed=draw_seed(self.random_state),
+            seed=self._seed(checkpoint),
             device=device,
             n_threads=n_threads,
-        )
+        )._replace(checkpoint=checkpoint)
 
-    def _train(self, problem: Problem, choice) -> None:
+    def _seed(self, checkpoint) -> int:
+        """Draw the seed of a fit; one that is not given is kept, for a fit that goes on."""
+        if self.random_state is None:
+            return checkpoint.stage("seed").result(lambda: draw_seed(None))
+        return draw_seed(self.random_state)
+
+    def _train(self, problem: Problem, choice) -> Cut | None:
         """Train the chosen network through skorch and keep its weights."""
         from skibias._skorch import train_networks
 
@@ -313,7 +354,8 @@ class _LearnedActivationMLP(BaseEstimator):
         )
         streams = [stream(problem.seed, "network", number) for number in range(self.n_estimators)]
         with worker_threads(min(problem.n_threads, self.n_estimators)) as run:
-            final = train_networks(
+            training = partial(
+                train_networks,
                 Model(architecture, self._activation()),
                 Functions(inputs=input_tables(columns, problem.device)),
                 torch.stack([draw_weights(architecture, own) for own in streams]),
@@ -323,6 +365,7 @@ class _LearnedActivationMLP(BaseEstimator):
                 self._final_settings(problem, choice, len(train)),
                 run,
             )
+            final = problem.checkpoint.stage("training").result(training)
         if final.diverged:
             raise ValueError(all_diverged_message(type(self).__name__))
         self._keep_networks(architecture, columns.tables, final.weights)
@@ -332,6 +375,7 @@ class _LearnedActivationMLP(BaseEstimator):
         if self.early_stopping:
             held_out = problem.rows.take(problem.held_out)
             self.best_validation_score_ = self._validation_score(held_out)
+        return final.cut
 
     def _keep_networks(self, architecture, tables, weights) -> None:
         """Keep the layers' weights; input functions that were trained become fixed ones."""
@@ -364,6 +408,8 @@ class _LearnedActivationMLP(BaseEstimator):
             callbacks=self.callbacks,
             verbose=self.verbose,
             device=problem.device,
+            deadline=problem.clock.deadline(TRAINING_ENDS),
+            stage=problem.checkpoint.stage("training"),
         )
 
     def _columns(self, X):
@@ -501,9 +547,10 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
     array([0, 0])
     """
 
-    def _fit(self, X, y, sample_weight, device, n_threads) -> None:
-        super()._fit(X, y, sample_weight, device, n_threads)
+    def _fit(self, *arguments) -> list[Cut]:
+        cuts = super()._fit(*arguments)
         self.classes_ = self._encoding_.classes
+        return cuts
 
     def decision_function(self, X):
         """Return the logits.

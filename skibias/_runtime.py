@@ -182,8 +182,11 @@ def fit_on_twin(estimator, fit: Callable[..., None]) -> None:
     vars(estimator).update(vars(twin))
 
 
-def progress_bar(steps: Iterable[Item], total: int, name: str, verbose: int) -> Iterator[Item]:
+def progress_bar(
+    steps: Iterable[Item], total: int, name: str, verbose: int, done: int = 0
+) -> Iterator[Item]:
     """Yield the steps, with a bar on stderr if ``verbose``; end in a cancelled thread."""
-    for step in tqdm(steps, total=total, desc=name, disable=not verbose, file=sys.stderr):
+    shown = {"total": total, "initial": done, "desc": name, "disable": not verbose}
+    for step in tqdm(steps, file=sys.stderr, **shown):
         raise_if_cancelled()
         yield step

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from skibias._candidates import (
     PREFACTORS,
     Candidate,
+    Comparison,
     Contest,
     TrainingPlan,
     Verdict,
@@ -23,9 +24,12 @@ from skibias._candidates import (
     fixed_candidates,
     learned_candidates,
 )
+from skibias._checkpoint import Checkpoint
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import ActivationLearner
 from skibias._learning import (
+    UNLIMITED,
+    Conditions,
     InputSettings,
     LearningData,
     is_splitter,
@@ -48,6 +52,7 @@ from skibias._preprocessing import (
 from skibias._runtime import count_workers, side_by_side
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
+from skibias._time_limit import CONTEST_ENDS, LEARNING_ENDS, SCREENING_ENDS, Clock, Cut
 from skibias.engine.episodes import stream
 from skibias.engine.training import AVERAGED_STEPS
 
@@ -84,6 +89,8 @@ class Problem(NamedTuple):
     seed: int
     device: torch.device
     n_threads: int  # for work that can be done side by side
+    clock: Clock = Clock()
+    checkpoint: Checkpoint = Checkpoint()
 
 
 class InputSet(NamedTuple):
@@ -100,6 +107,16 @@ class Choice(NamedTuple):
     inputs: InputSet | None  # None: scaled columns
     table: dict[str, np.ndarray]  # candidates_
     history: dict[str, dict]  # meta_history_
+    cuts: list[Cut]  # by the time limit
+
+
+class Found(NamedTuple):
+    """What learning adds to a choice."""
+
+    options: list  # candidates, or sets of input functions
+    history: dict = {}  # of learning
+    diverged: Sequence[Candidate] = ()  # restarts
+    cut: Cut | None = None
 
 
 def choose_network(estimator, problem: Problem) -> Choice:
@@ -111,34 +128,43 @@ def choose_network(estimator, problem: Problem) -> Choice:
         If no candidate comes to a finite loss.
     """
     problem = choosing_problem(problem, network_learner(estimator))
-    learned_inputs, learned_activations = _learn(estimator, problem)
-    input_sets, inputs_history, dropped_inputs = learned_inputs
-    candidates, activation_history, dropped = learned_activations
+    inputs, activations = _learn_side_by_side(estimator, problem)
+    input_sets = inputs.options
     numbers: list[int | None] = list(range(len(input_sets)))
     if estimator.input_activations == "auto" or estimator.input_activations is None:
         numbers.insert(0, None)
     candidates = [
-        candidate._replace(inputs=number) for number in numbers for candidate in candidates
+        candidate._replace(inputs=number) for number in numbers for candidate in activations.options
     ]
     verdict = _compare(estimator, problem, candidates, input_sets)
     if not candidates or np.isinf(verdict.losses[verdict.chosen]):
         raise ValueError(all_diverged_message(type(estimator).__name__))
     best = candidates[verdict.chosen]
-    history = {"activation": activation_history, "inputs": inputs_history}
+    history = {"activation": activations.history, "inputs": inputs.history}
+    cuts = [inputs.cut, activations.cut, *verdict.cuts]
     return Choice(
         candidate=best,
         inputs=None if best.inputs is None else input_sets[best.inputs],
-        table=candidate_table(candidates, verdict, [*dropped, *dropped_inputs]),
+        table=candidate_table(candidates, verdict, [*activations.diverged, *inputs.diverged]),
         history={key: record for key, record in history.items() if record},
+        cuts=[cut for cut in cuts if cut is not None],
     )
 
 
-def _learn(estimator, problem) -> list:
-    """Learn input functions and activations, at the same time; workers share restarts instead."""
-    calls = [partial(learn, estimator, problem) for learn in (_input_sets, _activation_candidates)]
-    if count_workers() > 1:
-        return [call() for call in calls]
-    return side_by_side(calls, problem.n_threads)
+def _learn_side_by_side(estimator, problem: Problem) -> list[Found]:
+    """Learn input functions and activations, each where it is asked for."""
+    learns = [_learns_inputs(estimator, problem), _is_learned(estimator.activation)]
+    # Workers are to share the restarts of one after the other instead.
+    n_threads = problem.n_threads if count_workers() == 1 else 1
+    # Made one after the other, each gets its share of the time.
+    deadlines = problem.clock.deadline(LEARNING_ENDS).parts(learns, n_threads)
+    stages = [problem.checkpoint.stage(name) for name in ("inputs", "activation")]
+    conditions = map(Conditions, deadlines, stages)
+    calls = [
+        partial(find, estimator, problem, own)
+        for find, own in zip((_input_sets, _activation_candidates), conditions, strict=True)
+    ]
+    return side_by_side(calls, n_threads) if n_threads > 1 else [call() for call in calls]
 
 
 def choosing_problem(problem: Problem, learner) -> Problem:
@@ -160,17 +186,21 @@ def choosing_problem(problem: Problem, learner) -> Problem:
 
 
 def learn_input_sets(
-    learner, settings: InputSettings, problem: Problem
-) -> tuple[list[list[SplineActivation]], dict, list[Candidate]]:
-    """Learn input functions on the training rows: sets, history, restarts that diverged."""
+    learner, settings: InputSettings, problem: Problem, conditions: Conditions = UNLIMITED
+) -> Found:
+    """Learn input functions on the training rows; the options are lists, one per restart."""
     data = _learning_data(learner, choosing_problem(problem, learner), lambda X: X)
-    learned = learn_inputs(learner, data, problem.rows.X, settings, problem.seed, problem.device)
+    learned = conditions.stage.result(
+        lambda: learn_inputs(
+            learner, data, problem.rows.X, settings, problem.seed, problem.device, conditions
+        )
+    )
     sets = [own for own, gone in zip(learned.functions, learned.diverged, strict=True) if not gone]
     dropped = [
         row._replace(name=f"inputs {row.restart}", inputs=row.restart)
         for row in diverged_candidates(learned)
     ]
-    return sets, learned.history, dropped
+    return Found(sets, learned.history, dropped, learned.cut)
 
 
 def network_learner(estimator):
@@ -208,42 +238,43 @@ def split_problem(rows, scaling, encoding, fraction, *, seed, device, n_threads)
     return Problem(rows, scaler, encoding, train, held_out, seed, device, n_threads)
 
 
-def _activation_candidates(estimator, problem):
-    """Return candidates on scaled columns, the history of learning, restarts that diverged."""
+def _activation_candidates(estimator, problem, conditions: Conditions) -> Found:
+    """Return candidates on scaled columns."""
     prefactor = 1.0 if estimator.prefactor is None else float(estimator.prefactor)
     activation = estimator.activation
     if not estimator.hidden_layer_sizes:
-        return [Candidate("linear", (FixedActivation("identity"),))], {}, []
-    if isinstance(activation, str) and activation not in ("auto", "learned"):
+        return Found([Candidate("linear", (FixedActivation("identity"),))])
+    if isinstance(activation, str) and not _is_learned(activation):
         fixed = FixedActivation(activation, prefactor)
-        return [Candidate(activation, (fixed,), None, prefactor)], {}, []
+        return Found([Candidate(activation, (fixed,), None, prefactor)])
     if not isinstance(activation, str):
         given = activation if isinstance(activation, (list, tuple)) else [activation]
         scaled = tuple(function.scale_argument(prefactor) for function in given)
-        return [Candidate("given", scaled, None, prefactor)], {}, []
+        return Found([Candidate("given", scaled, None, prefactor)])
     candidates = []
     if activation == "auto":
         candidates = fixed_candidates(PREFACTORS if estimator.prefactor is None else (prefactor,))
         if len(problem.rows.X) < MIN_LEARNING_ROWS:
-            return candidates, {}, []
+            return Found(candidates)
         prefactor = 1.0  # a given prefactor replaced those of tanh
     learner = network_learner(estimator)
     data = _learning_data(learner, problem, problem.scaler.transform)
-    learned = learn_activations(learner, [data], problem.seed, problem.device)
+    learned = conditions.stage.result(
+        lambda: learn_activations(learner, [data], problem.seed, problem.device, conditions)
+    )
     candidates = candidates + learned_candidates(learned, prefactor)
-    return candidates, learned.history, diverged_candidates(learned)
+    return Found(candidates, learned.history, diverged_candidates(learned), learned.cut)
 
 
-def _input_sets(estimator, problem):
-    """Return the sets of input functions to try, the history of learning, what diverged."""
+def _input_sets(estimator, problem, conditions: Conditions) -> Found:
+    """Return the sets of input functions to try."""
     wanted = estimator.input_activations
-    is_auto = isinstance(wanted, str) and wanted == "auto"
-    if wanted is None or (is_auto and not _learns(estimator, problem)):
-        return [], {}, []
     if isinstance(wanted, (list, tuple)):
-        return [InputSet(list(wanted), trained=False)], {}, []
+        return Found([InputSet(list(wanted), trained=False)])
     if hasattr(wanted, "estimator"):  # FrozenEstimator
-        return [InputSet(wanted.estimator.activations_, trained=False)], {}, []
+        return Found([InputSet(wanted.estimator.activations_, trained=False)])
+    if not _learns_inputs(estimator, problem):
+        return Found([])
     if isinstance(wanted, str):
         learner = network_learner(estimator).set_params(**INPUT_LEARNER)
         n_channels = trained_channels(*problem.rows.X.shape)
@@ -251,8 +282,9 @@ def _input_sets(estimator, problem):
     else:
         learner = transformer_learner(wanted).set_params(verbose=estimator.verbose)
         settings = InputSettings(wanted.n_channels, wanted.scaling, _given_activation(estimator))
-    sets, history, dropped = learn_input_sets(learner, settings, problem)
-    return [InputSet(own, isinstance(wanted, str)) for own in sets], history, dropped
+    found = learn_input_sets(learner, settings, problem, conditions)
+    sets = [InputSet(own, trained=isinstance(wanted, str)) for own in found.options]
+    return found._replace(options=sets)
 
 
 def trained_channels(n_rows, n_columns) -> int:
@@ -270,8 +302,17 @@ def network_columns(X, scaler, inputs: InputSet | None) -> NetworkColumns:
     return NetworkColumns(spline_columns(X, inputs.functions))
 
 
-def _learns(estimator, problem) -> bool:
-    """Whether input_activations="auto" tries learned input functions."""
+def _is_learned(activation) -> bool:
+    """Whether an estimator's ``activation`` asks for learning."""
+    return isinstance(activation, str) and activation in ("auto", "learned")
+
+
+def _learns_inputs(estimator, problem) -> bool:
+    """Whether input functions are learned; "auto" tries them where all is left to choose."""
+    wanted = estimator.input_activations
+    if not isinstance(wanted, str) or wanted != "auto":
+        is_given = isinstance(wanted, (list, tuple)) or hasattr(wanted, "estimator")
+        return wanted is not None and not is_given
     return (
         isinstance(estimator.activation, str)
         and estimator.activation == "auto"
@@ -286,7 +327,7 @@ def _given_activation(estimator):
     Twice differentiable, unlike the fast path of a frozen spline.
     """
     activation = estimator.activation
-    if isinstance(activation, str) and activation in ("auto", "learned"):
+    if _is_learned(activation):
         return None
     if isinstance(activation, str):
         functions: Sequence = [FixedActivation(activation, estimator.prefactor or 1.0)]
@@ -321,16 +362,26 @@ def _compare(estimator, problem, candidates, input_sets) -> Verdict:
         folds = _cross_validation_folds(problem)
         contest = _contest(estimator, problem, columns, folds)
         contest = contest._replace(plan=contest.plan.screening())
-        losses = compare(candidates, contest, problem.n_threads)
-        return Verdict(int(np.argmin(losses)), losses, unknown)
+        losses, cut = _compared(candidates, contest, problem, "contest", CONTEST_ENDS)
+        return Verdict(int(np.argmin(losses)), losses, unknown, (cut,))
     contest = _contest(estimator, problem, columns, [(problem.train, problem.held_out)])
     narrow = contest._replace(plan=contest.plan.screening())
-    screening = compare(candidates, narrow, problem.n_threads)
+    screening, cut = _compared(candidates, narrow, problem, "screening", SCREENING_ENDS)
     finalists = _finalists(candidates, screening, has_baseline=estimator.activation == "auto")
     losses = unknown.copy()
     final = contest._replace(plan=contest.plan.final())
-    losses[finalists] = compare([candidates[n] for n in finalists], final, problem.n_threads)
-    return Verdict(int(np.nanargmin(losses)), losses, screening)
+    losses[finalists], final_cut = _compared(
+        [candidates[n] for n in finalists], final, problem, "contest", CONTEST_ENDS
+    )
+    return Verdict(int(np.nanargmin(losses)), losses, screening, (cut, final_cut))
+
+
+def _compared(candidates, contest, problem, stage, share) -> Comparison:
+    """Compare candidates within a share of the time, or take the result that was kept."""
+    deadline = problem.clock.deadline(share)
+    return problem.checkpoint.stage(stage).result(
+        lambda: compare(candidates, contest, problem.n_threads, deadline)
+    )
 
 
 def _finalists(candidates, screening, has_baseline) -> list[int]:

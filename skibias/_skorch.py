@@ -7,7 +7,7 @@ it trains with is the engine: `forward`, the losses and the optimisers.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,8 @@ from skorch.callbacks import Callback, EarlyStopping
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from skibias._checkpoint import Stage
+from skibias._time_limit import Cut, Deadline
 from skibias.engine.episodes import Rows
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
 from skibias.engine.networks import Functions, Model
@@ -37,6 +39,8 @@ class FinalSettings(NamedTuple):
     callbacks: list | None
     verbose: int
     device: torch.device
+    deadline: Deadline = Deadline()
+    stage: Stage = Stage()  # where states are kept
 
 
 class FinalNetworks(NamedTuple):
@@ -45,6 +49,27 @@ class FinalNetworks(NamedTuple):
     weights: np.ndarray  # (E, P) float32, of the best epoch
     history: list[dict[str, Any]]  # one record per epoch
     diverged: bool  # no epoch came to a finite loss
+    cut: Cut | None  # by the deadline
+
+
+class Judgement(NamedTuple):
+    """What is known of the averaged weights."""
+
+    window: WeightWindow
+    best_weights: Tensor  # (E, P)
+    best: float  # the lowest error, or squared error
+    never_finite: bool
+    waited: int  # epochs without improvement
+
+
+class TrainingProgress(NamedTuple):
+    """What training goes on from after an epoch."""
+
+    weights: Tensor  # (E, P)
+    optimizer: dict[str, Any]
+    generator: torch.Generator
+    history: list[dict[str, Any]]
+    judgement: Judgement
 
 
 def train_networks(
@@ -62,16 +87,31 @@ def train_networks(
     Weights are judged as the mean over the last steps. With validation rows, training stops after
     ``n_iter_no_change`` epochs without fewer errors (or a lower squared error) of the networks'
     mean outputs, and the best epoch's weights come back; without, it runs for ``max_epochs`` and
-    the last ones do. ``run`` makes the calls that evaluate large networks.
+    the last ones do. ``run`` makes the calls that evaluate large networks. A deadline ends
+    training in the middle of an epoch, whose weights are judged as well. Training that has left
+    a state in the settings' stage goes on from there.
     """
     averaging = _AveragedValidation(model, functions, validation, settings)
     stack = _NetworkStack(model, functions, weights, run)
-    net = _compose_net(stack, averaging, generator, settings)
+    ending = _EndOfTraining(averaging, generator, settings)
+    net = _compose_net(stack, averaging, ending, settings)
     net.initialize()
+    progress = settings.stage.state()
+    if progress is not None:
+        _take_up(progress, net, averaging, generator)
+    _run_epochs(net, train, settings.max_epochs - len(net.history))
+    judgement = averaging.judgement_
+    weights = judgement.best_weights.cpu()
+    diverged = not bool(weights.isfinite().all()) or judgement.never_finite
+    return FinalNetworks(weights.numpy(), _records(net), diverged, ending.cut_)
+
+
+def _run_epochs(net, train: Rows, n_epochs: int) -> None:
+    """Train for so many epochs, or until a callback ends it."""
     net.notify("on_train_begin", X=train, y=None)
     try:
-        net.fit_loop(train)
-    except _ConvergedError:
+        net.fit_loop(train, epochs=n_epochs)
+    except _TrainingEndedError:
         pass
     except KeyboardInterrupt as interrupt:
         # skorch's own EarlyStopping ends training this way; Ctrl-C must not be swallowed.
@@ -79,21 +119,32 @@ def train_networks(
             raise
     finally:
         net.notify("on_train_end", X=train, y=None)
-    records = [
+
+
+def _take_up(progress: TrainingProgress, net, averaging, generator) -> None:
+    """Bring everything that training changes to where it was after an epoch."""
+    with torch.no_grad():
+        net.module_.weights.copy_(progress.weights)
+    net.optimizer_.load_state_dict(progress.optimizer)
+    generator.set_state(progress.generator.get_state())
+    net.history.extend({**record, "batches": []} for record in progress.history)
+    averaging.start = progress.judgement
+
+
+def _records(net) -> list[dict[str, Any]]:
+    """Return one record per epoch, without its batches."""
+    return [
         {key: value for key, value in epoch.items() if key != "batches"} for epoch in net.history
     ]
-    weights = averaging.best_weights.cpu()
-    diverged = not bool(weights.isfinite().all()) or averaging.never_finite_
-    return FinalNetworks(weights.numpy(), records, diverged)
 
 
-def _compose_net(module, averaging, generator, settings: FinalSettings) -> NeuralNet:
+def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNet:
     """Return skorch's net around the engine's parts."""
     callbacks = [("averaged_validation", averaging), *(settings.callbacks or [])]
     if settings.verbose:
         callbacks.append(("progress", _ProgressBar()))
     # Last, so that every other callback has seen the end of the epoch.
-    callbacks.append(("stopping", _StopWhenConverged(averaging)))
+    callbacks.append(("ending", ending))
     return NeuralNet(
         module,
         criterion=_MeanLoss,
@@ -104,7 +155,8 @@ def _compose_net(module, averaging, generator, settings: FinalSettings) -> Neura
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
         iterator_train=_ShuffledBatches,
-        iterator_train__generator=generator,
+        iterator_train__generator=ending.generator,
+        iterator_train__is_over=settings.deadline.has_passed,
         dataset=_identity,
         train_split=None,
         callbacks=callbacks,
@@ -138,7 +190,7 @@ class WeightTrajectory(Callback):
         return estimator._with_weights(self.trajectory_[epoch])
 
 
-class _ConvergedError(Exception):
+class _TrainingEndedError(Exception):
     """Raised at the end of the epoch after which training is to stop."""
 
 
@@ -190,21 +242,38 @@ class _EngineOptimizer(torch.optim.Optimizer):
 
 
 class _ShuffledBatches:
-    """Batches of `Rows` by index, in a new order each epoch; in place of a DataLoader."""
+    """Batches of `Rows` by index, in a new order each epoch; in place of a DataLoader.
 
-    def __init__(self, dataset: Rows, batch_size: int, generator: torch.Generator) -> None:
+    An epoch ends early, though not before its first batch, once ``is_over()``.
+    """
+
+    def __init__(
+        self,
+        dataset: Rows,
+        batch_size: int,
+        generator: torch.Generator,
+        is_over: Callable[[], bool],
+    ) -> None:
         self._rows = dataset
-        self._n_batches = max(1, round(len(dataset.targets) / batch_size))
+        self._n_batches = _count_batches(dataset, batch_size)
         self._generator = generator
+        self._is_over = is_over
 
     def __len__(self) -> int:
         return self._n_batches
 
     def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
         order = torch.randperm(len(self._rows.targets), generator=self._generator)
-        for index in order.to(self._rows.inputs.device).tensor_split(self._n_batches):
+        batches = order.to(self._rows.inputs.device).tensor_split(self._n_batches)
+        for number, index in enumerate(batches):
+            if number > 0 and self._is_over():
+                return
             inputs, targets, weights = (part[index] for part in self._rows)
             yield inputs, (targets, weights)
+
+
+def _count_batches(rows: Rows, batch_size: int) -> int:
+    return max(1, round(len(rows.targets) / batch_size))
 
 
 class _AveragedValidation(Callback):
@@ -215,23 +284,25 @@ class _AveragedValidation(Callback):
         self.functions = functions
         self.validation = validation
         self.loss = settings.loss
-        self.n_iter_no_change = settings.n_iter_no_change
+        self.start: Judgement | None = None  # of training that goes on
 
     def on_train_begin(self, net, **kwargs):
-        self.window_ = WeightWindow()
-        self.best_weights = net.module_.weights.detach().clone()
-        self.best_judgement_ = np.inf
-        self.never_finite_ = self.validation is not None
-        self.waited_ = 0
+        self.judgement_ = self.start or Judgement(
+            WeightWindow(),
+            best_weights=net.module_.weights.detach().clone(),
+            best=np.inf,
+            never_finite=self.validation is not None,
+            waited=0,
+        )
 
     def on_batch_end(self, net, training=False, **kwargs):
         if training:
-            self.window_.add(net.module_.weights.detach())
+            self.judgement_.window.add(net.module_.weights.detach())
 
     def on_epoch_end(self, net, **kwargs):
-        averaged = self.window_.mean()
+        averaged = self.judgement_.window.mean()
         if self.validation is None:
-            self.best_weights = averaged
+            self.judgement_ = self.judgement_._replace(best_weights=averaged)
             return
         rows = self.validation
         predictions = predict(self.model, averaged, self.functions, rows.inputs)
@@ -239,33 +310,61 @@ class _AveragedValidation(Callback):
         validation_loss = float(losses.nan_to_num(nan=np.inf).mean())
         # The networks are judged together, as they will predict.
         judged = STOPPING_LOSSES[self.loss](predictions.mean(0), rows.targets, rows.weights)
-        improved = np.isfinite(validation_loss) and float(judged) < self.best_judgement_
+        improved = np.isfinite(validation_loss) and float(judged) < self.judgement_.best
         net.history.record("valid_loss", validation_loss)
         net.history.record("valid_error", float(judged))
         net.history.record("valid_error_best", improved)
-        self.waited_ = 0 if improved else self.waited_ + 1
         if improved:
-            self.best_judgement_ = float(judged)
-            self.never_finite_ = False
-            self.best_weights = averaged
+            window = self.judgement_.window
+            self.judgement_ = Judgement(
+                window, averaged, float(judged), never_finite=False, waited=0
+            )
+        else:
+            self.judgement_ = self.judgement_._replace(waited=self.judgement_.waited + 1)
 
 
-class _StopWhenConverged(Callback):
-    """End training once the averaged weights have stayed worse for long enough."""
+class _EndOfTraining(Callback):
+    """End training once the averaged weights have stayed worse for long enough or time is over.
 
-    def __init__(self, averaging):
+    Otherwise keep, now and then, what training could go on from.
+    """
+
+    def __init__(self, averaging, generator, settings: FinalSettings):
         self.averaging = averaging
+        self.generator = generator
+        self.settings = settings
+        self.cut_: Cut | None = None
+        self._keeper = settings.stage.keeper()
 
-    def on_epoch_end(self, net, **kwargs):
-        if self.averaging.waited_ >= self.averaging.n_iter_no_change:
-            raise _ConvergedError
+    def on_epoch_end(self, net, dataset_train=None, **kwargs):
+        settings = self.settings
+        n_batches = _count_batches(dataset_train, settings.batch_size)
+        is_whole = net.history[-1]["train_batch_count"] == n_batches
+        if is_whole and self.averaging.judgement_.waited >= settings.n_iter_no_change:
+            raise _TrainingEndedError
+        n_whole = len(net.history) - (not is_whole)
+        if n_whole < settings.max_epochs and settings.deadline.has_passed():
+            self.cut_ = Cut("training", n_whole, settings.max_epochs, "epochs")
+            raise _TrainingEndedError
+        if self._keeper.is_due():
+            self._keeper.keep(self._progress(net))
+
+    def _progress(self, net) -> TrainingProgress:
+        return TrainingProgress(
+            net.module_.weights.detach(),
+            net.optimizer_.state_dict(),
+            self.generator,
+            _records(net),
+            self.averaging.judgement_,
+        )
 
 
 class _ProgressBar(Callback):
     """One bar over the epochs, on stderr."""
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=net.max_epochs, desc="training", file=sys.stderr)
+        done = len(net.history)
+        self.bar_ = tqdm(total=net.max_epochs, initial=done, desc="training", file=sys.stderr)
 
     def on_epoch_end(self, net, **kwargs):
         self.bar_.update()

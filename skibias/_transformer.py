@@ -162,8 +162,9 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         if learner.n_restarts == 1:  # nothing to choose
             problem = problem._replace(train=np.arange(len(rows.X)))
         settings = InputSettings(self.n_channels, self.scaling)
-        sets, self.meta_history_, _ = learn_input_sets(learner, settings, problem)
-        self.activations_ = _best_set(sets, choosing_problem(problem, learner), learner)
+        found = learn_input_sets(learner, settings, problem)
+        self.meta_history_ = found.history
+        self.activations_ = _best_set(found.options, choosing_problem(problem, learner), learner)
 
     def transform(self, X):
         """Apply every column's function.
@@ -227,7 +228,7 @@ def _best_set(sets, problem: Problem, learner):
         seed=problem.seed,
         device=problem.device,
     )
-    losses = compare(candidates, contest)
+    losses = compare(candidates, contest).losses
     if not np.isfinite(losses).any():
         raise ValueError(all_diverged_message("IAFTransformer"))
     return sets[int(np.argmin(losses))]

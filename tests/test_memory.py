@@ -59,9 +59,9 @@ def test_restarts_in_small_stacks_learn_what_one_stack_learns(monkeypatch):
     activation = whole.learn(X, y)
     sizes = []
 
-    def spy(tasks, functions, settings):
+    def spy(tasks, functions, settings, start):
         sizes.append(len(functions.activation))
-        return staggered_steps(tasks, functions, settings)
+        return staggered_steps(tasks, functions, settings, start)
 
     monkeypatch.setitem(_learning.SCHEDULES, "staggered", spy)
     monkeypatch.setattr(_learning, "memory_budget", lambda device: 1)

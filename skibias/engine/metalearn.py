@@ -8,14 +8,15 @@ R : S * M networks in one stack, restart by restart
 P : weights of one network
 t : last inner steps that the meta-gradient flows through
 
-Both schedules are generators of `MetaState`: the caller decides when to print, stop or keep one.
+Both schedules are generators of `MetaState`: the caller decides when to print, stop or keep one,
+and can go on later from one that was kept.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -31,6 +32,13 @@ from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model, draw_weights, outputs
 from skibias.engine.optim import Optimizer, State
 from skibias.engine.splines import Grid, roughness
+
+Item = TypeVar("Item")
+
+
+def never_elapsed() -> float:
+    """Return the share of the allowed time that has passed where time is not limited."""
+    return 0.0
 
 
 class Task(NamedTuple):
@@ -60,16 +68,7 @@ class MetaSettings(NamedTuple):
     patience: int = 1  # episodic: outer steps without improvement; 1 is Algorithm 1
     seed: int = 0
     first_restart: int = 0  # number of the first restart, where a stack is run in chunks
-
-
-class MetaState(NamedTuple):
-    """The functions after one outer step, and the validation loss that this step followed."""
-
-    step: int  # outer steps done
-    functions: Functions  # (S, …)
-    validation_loss: Tensor  # (S,), mean over the networks; nan for a restart that has ended
-    diverged: Tensor  # (S,) bool
-    stopped: Tensor  # (S,) bool: stopped early on validation
+    elapsed: Callable[[], float] = never_elapsed  # share of the allowed time; 1 ends
 
 
 class Population(NamedTuple):
@@ -83,10 +82,35 @@ class Population(NamedTuple):
     generators: tuple[torch.Generator, ...]  # batches of each network's episode
 
 
+class MetaState(NamedTuple):
+    """The functions after one outer step, and the validation loss that this step followed.
+
+    The fields from ``populations`` on are what the next step needs beside them. The generators
+    in a population are drawn from by that step, so a state is to be copied before it is made.
+    """
+
+    step: int  # outer steps done
+    functions: Functions  # (S, …)
+    validation_loss: Tensor  # (S,), mean over the networks; nan for a restart that has ended
+    diverged: Tensor  # (S,) bool
+    stopped: Tensor  # (S,) bool: stopped early on validation
+    populations: tuple[Population, ...] = ()  # staggered: the living networks of every task
+    best: tuple[Tensor, ...] = ()  # episodic: lowest validation loss (S,) of every task
+    waited: Tensor | None = None  # episodic: (S,) outer steps since the last improvement
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether every restart has diverged or stopped."""
+        return bool((self.diverged | self.stopped).all())
+
+
 def episodic_steps(
-    tasks: Sequence[Task], functions: Functions, settings: MetaSettings
+    tasks: Sequence[Task],
+    functions: Functions,
+    settings: MetaSettings,
+    start: MetaState | None = None,
 ) -> Iterator[MetaState]:
-    """Yield the states of P Algorithm 1.
+    """Yield the states of P Algorithm 1, or those that follow the state ``start``.
 
     Outer step k draws a fresh split and fresh weights, makes k inner steps and one gradient step
     on the functions; a restart stops for good when its validation loss has not improved for
@@ -95,71 +119,126 @@ def episodic_steps(
 
     Differs from the paper: the gradient is clipped, which only matters when it explodes.
     """
-    n_restarts = len(settings.outer_learning_rate)
-    best = [torch.full((n_restarts,), math.inf) for _ in tasks]
-    waited = torch.zeros(n_restarts, dtype=torch.int64)
-    diverged = torch.zeros(n_restarts, dtype=torch.bool)
-    stopped = torch.zeros(n_restarts, dtype=torch.bool)
-    for step in range(1, settings.n_outer_steps + 1):
-        chosen = (step - 1) % len(tasks)
-        task = tasks[chosen]
-        episodes = [(restart, step) for restart in _networks(settings)]
-        population = new_population(task, episodes, settings)
-        burn_in = step - min(step, int(settings.unroll_steps.max()))
-        population = inner_steps(task, functions, population, burn_in, settings)
-        ended = diverged | stopped
-        functions, _, validation_loss, failed = outer_step(
-            task, functions, population, step - burn_in, 1.0, ended, settings
-        )
-        diverged = diverged | failed
-        improved = validation_loss < best[chosen]
-        best[chosen] = torch.where(improved, validation_loss, best[chosen])
-        waited = torch.where(improved, 0, waited + 1)
-        stopped = stopped | (~ended & ~diverged & (waited >= settings.patience))
-        validation_loss = validation_loss.masked_fill(ended, math.nan)
-        yield MetaState(step, functions, validation_loss, diverged, stopped)
-        if bool((diverged | stopped).all()):
-            return
+    state = start or _first_state(functions, settings)._replace(
+        best=tuple(_per_restart(settings, math.inf) for _ in tasks),
+        waited=_per_restart(settings, 0),
+    )
+    while _goes_on(state, settings):
+        state = _episodic_step(tasks, state, settings)
+        yield state
+
+
+def _episodic_step(tasks: Sequence[Task], state: MetaState, settings: MetaSettings) -> MetaState:
+    """Make the outer step that follows a state."""
+    assert state.waited is not None
+    step = state.step + 1
+    chosen = state.step % len(tasks)
+    task = tasks[chosen]
+    episodes = [(restart, step) for restart in _networks(settings)]
+    population = new_population(task, episodes, settings)
+    burn_in = step - min(step, int(settings.unroll_steps.max()))
+    population = inner_steps(task, state.functions, population, burn_in, settings)
+    ended = state.diverged | state.stopped
+    functions, _, validation_loss, failed = outer_step(
+        task, state.functions, population, step - burn_in, 1.0, ended, settings
+    )
+    diverged = state.diverged | failed
+    improved = validation_loss < state.best[chosen]
+    lowest = torch.where(improved, validation_loss, state.best[chosen])
+    waited = torch.where(improved, 0, state.waited + 1)
+    return MetaState(
+        step,
+        functions,
+        validation_loss.masked_fill(ended, math.nan),
+        diverged,
+        state.stopped | (~ended & ~diverged & (waited >= settings.patience)),
+        best=_replaced(state.best, chosen, lowest),
+        waited=waited,
+    )
 
 
 def staggered_steps(
-    tasks: Sequence[Task], functions: Functions, settings: MetaSettings
+    tasks: Sequence[Task],
+    functions: Functions,
+    settings: MetaSettings,
+    start: MetaState | None = None,
 ) -> Iterator[MetaState]:
     """Yield the states of a schedule that never retrains from scratch for one outer step.
 
     M networks of different ages live at once. Each outer step trains all of them for t steps,
     moves the functions along the mean gradient of their validation losses, and replaces (fresh
     weights, fresh split) those that have reached the horizon. The outer learning rate is annealed
-    to zero: the last functions are fixed ones that a fresh network can be trained with.
+    to zero, sooner where time is short: the last functions are fixed ones that a fresh network
+    can be trained with. With ``start``, the states are those that follow it.
 
     Differs from the paper: Algorithm 1 spends k inner steps on outer step k, this one t.
     """
-    n_restarts = len(settings.outer_learning_rate)
-    diverged = torch.zeros(n_restarts, dtype=torch.bool)
-    stopped = torch.zeros(n_restarts, dtype=torch.bool)
-    populations = []
-    for number, task in enumerate(tasks):
-        first = [(restart, -1 - number) for restart in _networks(settings)]
-        populations.append(new_population(task, first, settings)._replace(ages=_ages(settings)))
-    for step in range(1, settings.n_outer_steps + 1):
-        chosen = (step - 1) % len(tasks)
-        task = tasks[chosen]
-        annealing = 0.5 * (1 + math.cos(math.pi * (step - 1) / settings.n_outer_steps))
-        functions, population, validation_loss, failed = outer_step(
-            task,
-            functions,
-            populations[chosen],
-            settings.steps_between,
-            annealing,
-            diverged,
-            settings,
+    state = start or _first_state(functions, settings)._replace(
+        populations=tuple(
+            new_population(
+                task, [(restart, -1 - number) for restart in _networks(settings)], settings
+            )._replace(ages=_ages(settings))
+            for number, task in enumerate(tasks)
         )
-        validation_loss = validation_loss.masked_fill(diverged, math.nan)
-        diverged = diverged | failed
-        populations[chosen] = _replace_old(task, population, step, settings)
-        yield MetaState(step, functions, validation_loss, diverged, stopped)
-        if bool(diverged.all()):
-            return
+    )
+    while _goes_on(state, settings):
+        state = _staggered_step(tasks, state, settings)
+        yield state
+
+
+def _staggered_step(tasks: Sequence[Task], state: MetaState, settings: MetaSettings) -> MetaState:
+    """Make the outer step that follows a state."""
+    chosen = state.step % len(tasks)
+    task = tasks[chosen]
+    functions, population, validation_loss, failed = outer_step(
+        task,
+        state.functions,
+        state.populations[chosen],
+        settings.steps_between,
+        _annealing(state.step, settings),
+        state.diverged,
+        settings,
+    )
+    population = _replace_old(task, population, state.step + 1, settings)
+    return MetaState(
+        state.step + 1,
+        functions,
+        validation_loss.masked_fill(state.diverged, math.nan),
+        state.diverged | failed,
+        state.stopped,
+        populations=_replaced(state.populations, chosen, population),
+    )
+
+
+def _annealing(step: int, settings: MetaSettings) -> float:
+    """Return the factor on the outer learning rate after ``step`` steps, from 1 down to 0.
+
+    It follows the share of the steps, or that of the time where time is going to run out first.
+    The last step of all has a share of 1 - 1/n of the steps, and is given no more of the time.
+    """
+    time_share = min(settings.elapsed() - 1 / settings.n_outer_steps, 1.0)
+    angle = max(math.pi * step / settings.n_outer_steps, math.pi * time_share)
+    return 0.5 * (1 + math.cos(angle))
+
+
+def _first_state(functions: Functions, settings: MetaSettings) -> MetaState:
+    """Return the state before the first step."""
+    unknown, no = _per_restart(settings, math.nan), _per_restart(settings, False)
+    return MetaState(0, functions, unknown, diverged=no, stopped=no)
+
+
+def _goes_on(state: MetaState, settings: MetaSettings) -> bool:
+    """Whether another outer step is to follow a state."""
+    return state.step < settings.n_outer_steps and not state.has_ended and settings.elapsed() < 1
+
+
+def _per_restart(settings: MetaSettings, value: float | int | bool) -> Tensor:
+    """Return the value once per restart (S,)."""
+    return torch.full((len(settings.outer_learning_rate),), value)
+
+
+def _replaced(items: tuple[Item, ...], number: int, new: Item) -> tuple[Item, ...]:
+    return (*items[:number], new, *items[number + 1 :])
 
 
 SCHEDULES = {"episodic": episodic_steps, "staggered": staggered_steps}

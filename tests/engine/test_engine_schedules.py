@@ -1,7 +1,8 @@
 """The two schedules against a plain Algorithm 1, and what must hold for restarts of one stack."""
 
+import copy
 import math
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 import torch
@@ -414,3 +415,90 @@ def test_smoothness_pulls_towards_straight_functions(learned):
         return float(splines.roughness(getattr(last.functions, learned), dim=2))
 
     assert final_roughness(1.0) < 0.1 * final_roughness(0.0)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+@pytest.mark.parametrize("n_done", [0, 1, 5, 8])
+def test_a_run_can_go_on_from_a_state_that_was_kept(schedule, n_done):
+    # Two tasks and a short horizon: populations alternate, and networks are replaced.
+    settings = make_settings(optimizer=OPTIMIZERS["adam"], n_networks=2, horizon=6)
+    tasks = [make_task(n_inputs=n_inputs) for n_inputs in (2, 3)]
+    kept, whole = None, []
+    for state in SCHEDULES[schedule](tasks, make_functions(), settings):
+        whole.append(state)
+        if state.step == n_done:
+            kept = copy.deepcopy(state)  # before the next step draws from its generators
+    rest = list(SCHEDULES[schedule](tasks, make_functions(), settings, start=kept))
+    assert len(rest) == len(whole) - n_done
+    for state, expected in zip(rest, whole[n_done:], strict=True):
+        assert state.step == expected.step
+        assert torch.equal(state.functions.activation, expected.functions.activation)
+        assert torch.equal(state.validation_loss, expected.validation_loss)
+
+
+def test_a_run_that_goes_on_stops_where_it_would_have_stopped():
+    settings = make_settings(n_outer_steps=60, patience=3)
+    tasks = [make_task()]
+    whole = []
+    for state in episodic_steps(tasks, make_functions(), settings):
+        whole.append(copy.deepcopy(state))
+    assert 4 < len(whole) < 60
+    for kept in (whole[0], whole[-3], whole[-1]):
+        rest = list(episodic_steps(tasks, make_functions(), settings, start=kept))
+        assert [state.step for state in rest] == [state.step for state in whole[kept.step :]]
+        assert not rest or torch.equal(rest[-1].stopped, whole[-1].stopped)
+
+
+def test_staggered_steps_train_the_tasks_in_turn():
+    settings = make_settings(restarts=(0,), horizon=100, n_outer_steps=5)
+    tasks = [make_task((0,), n_inputs) for n_inputs in (2, 3)]
+    ages = [
+        [population.ages for population in state.populations]
+        for state in staggered_steps(tasks, make_functions((0,)), settings)
+    ]
+    assert ages == [[(3,), (0,)], [(3,), (3,)], [(6,), (3,)], [(6,), (6,)], [(9,), (6,)]]
+
+
+class Elapsed:
+    """The share of the time that has passed, where every question takes a part of it."""
+
+    def __init__(self, n_questions):
+        self.n_questions = n_questions
+        self.asked = 0
+
+    def __call__(self):
+        self.asked += 1
+        return self.asked / self.n_questions
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_no_step_follows_the_end_of_the_time(schedule):
+    settings = make_settings(n_outer_steps=100, elapsed=Elapsed(20))
+    states = list(SCHEDULES[schedule]([make_task()], make_functions(), settings))
+    assert 9 <= len(states) <= 20
+    late = settings._replace(elapsed=lambda: 1.0)
+    assert list(SCHEDULES[schedule]([make_task()], make_functions(), late)) == []
+
+
+def test_the_outer_rate_is_annealed_to_zero_by_the_end_of_the_time():
+    settings = make_settings(
+        restarts=(0,), n_outer_steps=10_000, horizon=10_000, normalize=True, elapsed=Elapsed(120)
+    )
+    functions = make_functions((0,))
+    tables = [functions.activation]
+    for state in staggered_steps([make_task((0,))], functions, settings):
+        tables.append(state.functions.activation)
+    steps = [float((new - old).norm()) for old, new in pairwise(tables)]
+    assert 50 < len(steps) < 120
+    assert steps[0] > 0.99 * float(settings.outer_learning_rate)
+    assert steps[-1] < 0.01 * steps[0]
+    assert all(later <= earlier for earlier, later in pairwise(steps))
+
+
+def test_time_that_is_not_short_changes_nothing():
+    def run(elapsed):
+        settings = make_settings(restarts=(0,), n_outer_steps=20, elapsed=elapsed)
+        return list(staggered_steps([make_task((0,))], make_functions((0,)), settings))
+
+    for state, expected in zip(run(Elapsed(45)), run(lambda: 0.0), strict=True):
+        assert torch.equal(state.functions.activation, expected.functions.activation)
