@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from skibias import SplineActivation
+from skibias.engine.networks import Architecture
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "examples" / "benchmarks"
 CPU = torch.device("cpu")
@@ -31,6 +32,7 @@ bench_fit = load("bench_fit")
 bench_kernel = load("bench_kernel")
 bench_meta_step = load("bench_meta_step")
 bench_schedules = load("bench_schedules")
+bench_stages = load("bench_stages")
 reference = load("reference")
 tables = load("tables")
 timing = load("timing")
@@ -294,3 +296,28 @@ def test_the_process_that_starts_the_fits_stays_small():
         "import bench_fit, sys; sys.exit(bool({'torch', 'sklearn', 'skibias'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=BENCHMARKS).returncode == 0
+
+
+# Stages of a fit
+
+
+def test_stages_add_up_to_the_choice_and_the_training():
+    watch = bench_stages.Stopwatch()
+    watch.calls = [("compare", 2.0), ("compare", 3.0), ("choose_network", 9.0)]
+    watch.calls.append(("train_networks", 5.0))
+    stages = bench_stages.stage_seconds(watch, 15.0)
+    assert stages == {"learning": 4, "screening": 2, "contest": 3, "training": 5, "fit": 15}
+
+
+def test_an_epoch_passes_training_rows_three_times_and_held_out_rows_once():
+    model = SimpleNamespace(
+        _architecture_=Architecture(3, (5,), 2), validation_fraction=0.2, n_estimators=4
+    )
+    operations = 2 * (3 * 5 + 5 * 2) * (3 * 80 + 20) * 4
+    assert bench_stages.epoch_gflop(model, 100) == pytest.approx(operations / 1e9)
+
+
+def test_a_timed_function_returns_what_it_returned():
+    watch = bench_stages.Stopwatch()
+    assert watch.around("sum", sum)([1, 2], start=3) == 6
+    assert len(watch.of("sum")) == 1 and watch.of("sum")[0] >= 0

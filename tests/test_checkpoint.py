@@ -22,6 +22,7 @@ from skibias import (
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
     _checkpoint,
+    _learning,
     _mlp,
     _selection,
 )
@@ -449,3 +450,16 @@ def test_a_folder_is_made_where_there_is_none(tmp_path, finished):
     model = make_classifier(checkpoint=str(tmp_path / "runs" / "first")).fit(X, y)
     assert clone(model).get_params()["checkpoint"] == str(tmp_path / "runs" / "first")
     assert_same_fit(model, expected, X)
+
+
+def test_restarts_in_several_stacks_keep_their_own_states(written, tmp_path, monkeypatch):
+    monkeypatch.setattr(_learning, "memory_budget", lambda device: 1)  # one restart in a stack
+    X, y = make_data()
+    expected = make_classifier().fit(X, y)
+    model = make_classifier(checkpoint=tmp_path)
+    assert fit_with_interruptions(model, X, y, monkeypatch) > 0
+    assert_same_fit(model, expected, X)
+    states = {name for name in written if name.startswith("activation")}
+    assert states >= {"activation.0-0.state", "activation.1-1.state"}
+    make_classifier(checkpoint=tmp_path / "whole").fit(X, y)
+    assert not list((tmp_path / "whole").rglob("*.state"))  # of a fit that came to its end
