@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from skibias._fixed_activation import FixedActivation, LayerActivations
+from skibias._fixed_activation import FixedActivation, LayerActivations, network_activation
 from skibias._learning import engine_rows
 from skibias._preprocessing import NetworkColumns, WeightedRows
-from skibias._runtime import count_workers, in_chunks, raise_if_cancelled, side_by_side
+from skibias._runtime import count_at_once, in_chunks, raise_if_cancelled, side_by_side
 from skibias._targets import TargetEncoding
 from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
@@ -165,7 +165,7 @@ def compare(
     for number, candidate in enumerate(candidates):
         groups.setdefault(_stack_key(candidate), []).append(number)
     stacks = [[candidates[number] for number in numbers] for numbers in groups.values()]
-    deadlines = deadline.parts([len(stack) for stack in stacks], max(n_threads, count_workers()))
+    deadlines = deadline.parts([len(stack) for stack in stacks], count_at_once(n_threads))
     calls = [
         partial(_compare_within_memory, stack, contest, own)
         for stack, own in zip(stacks, deadlines, strict=True)
@@ -266,7 +266,13 @@ def diverged_candidates(learned, inputs=None) -> list[Candidate]:
 def _stack_key(candidate: Candidate) -> tuple:
     """Candidates with equal keys are one stack: same inputs, same kind of activation."""
     first = candidate.activations[0]
-    return (candidate.inputs, first.name if isinstance(first, FixedActivation) else "spline")
+    kind = first.name if isinstance(first, FixedActivation) else "learned"
+    return (candidate.inputs, "given" if _is_given_spline(candidate) else kind)
+
+
+def _is_given_spline(candidate: Candidate) -> bool:
+    """Whether the activation is a user's spline, which may have any knots and extrapolation."""
+    return candidate.restart < 0 and not isinstance(candidate.activations[0], FixedActivation)
 
 
 def _compare_stack(candidates: list[Candidate], contest: Contest, deadline: Deadline) -> Comparison:
@@ -317,13 +323,16 @@ def _train_stack(candidates, model, functions, stack: StackRows, contest: Contes
         plan.n_networks,
     )
     generator = stream(contest.seed, "candidate batches")
-    best, waited = torch.full((len(weights) // plan.n_networks,), torch.inf), 0
+    best = torch.full((len(weights) // plan.n_networks,), torch.inf)
+    waited = torch.zeros(len(best), dtype=torch.int64)
     for state in training_steps(model, functions, weights, stack, settings, generator):
         raise_if_cancelled()
         losses = state.validation_loss.cpu()
-        waited = 0 if bool((losses < best).any()) else waited + 1
-        best = torch.minimum(best, losses)
-        if waited == plan.patience or state.step == plan.n_steps:
+        # One that has waited too long has ended, whatever else is in the stack.
+        improved = (losses < best) & (waited < plan.patience)
+        best = torch.where(improved, losses, best)
+        waited = torch.where(improved, 0, waited + 1)
+        if bool((waited >= plan.patience).all()) or state.step == plan.n_steps:
             break
         if deadline.has_passed():
             return best, Cut(plan.stage, state.step, plan.n_steps, "steps")
@@ -337,6 +346,8 @@ def _stack_model(candidates, n_copies, architecture, device):
         prefactors = torch.tensor([c.activations[0].prefactor for c in candidates])
         prefactors = prefactors.repeat_interleave(n_copies)[:, None, None].to(device)
         return Model(architecture, fixed_activation(first.name, prefactors)), Functions()
+    if _is_given_spline(candidates[0]):
+        return Model(architecture, network_activation(candidates[0].activations)), Functions()
     width = max(len(candidate.activations[0].knots) for candidate in candidates)
     values = torch.zeros(len(candidates), len(candidates[0].activations), width)
     grids = []

@@ -173,8 +173,8 @@ def _state_file(folder: Path, name: str) -> Path:
 
 def _write(path: Path, content: Any) -> None:
     """Write a file whole or not at all; one that cannot be written does not end a fit."""
-    payload = _dumps(content)
     try:
+        payload = _dumps(content)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -185,7 +185,7 @@ def _write(path: Path, content: Any) -> None:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-    except OSError as error:
+    except (OSError, pickle.PicklingError, AttributeError, TypeError) as error:
         warnings.warn(f"A checkpoint could not be written: {error}.", stacklevel=2)
 
 

@@ -99,8 +99,21 @@ def learning_data(learner, rows: WeightedRows, encoding, outside=None) -> Learni
         split = random_split(n_rows, learner.validation)
     else:
         splitter = check_cv(learner.validation, rows.y, classifier=encoding.classes is not None)
-        split = listed_splits([_index_split(*parts) for parts in splitter.split(rows.X, rows.y)])
+        splits = [_index_split(*parts) for parts in splitter.split(rows.X, rows.y)]
+        _check_splits(splits, n_rows)
+        split = listed_splits(splits)
     return LearningData(rows, encoding, split)
+
+
+def _check_splits(splits, n_rows) -> None:
+    """Raise ValueError where a splitter numbers rows that learning does not see."""
+    highest = max(int(part.max()) for parts in splits for part in parts if len(part))
+    if highest >= n_rows:
+        raise ValueError(
+            "The 'validation' parameter of ActivationLearner must split the rows that learning "
+            f"sees, {n_rows} here: an estimator holds out others before. "
+            f"Got a splitter that names row {highest} instead."
+        )
 
 
 def _index_split(train, validation):

@@ -99,7 +99,7 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         ``max_iter`` epochs. Weights are judged and kept as their mean over the last 50 steps.
     validation_fraction : float, default=0.15
         Rows held out to choose among candidates and to stop early; learning does not see them.
-    n_iter_no_change : int, default=20
+    n_iter_no_change : int, default=12
         Epochs after which training stops if the held-out rows were not predicted better: fewer
         errors, or a lower squared error, of all networks together.
     n_estimators : int, default=4
@@ -110,7 +110,7 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         Seconds after which `fit` is to come to an end, about; what it has found by then is kept,
         and a `ConvergenceWarning` says what was cut. Learning ends by a quarter of the limit, the
         choice by 60 %, training has the rest. Some work is always done: every candidate is judged
-        once, and the networks are trained on a batch.
+        once, and the networks are trained on a batch. Results then depend on the machine's speed.
     checkpoint : str, path-like or None, default=None
         Folder from which a fit that was interrupted goes on, to the same result as if it had not
         been. Fits to other data or with other parameters (but for ``verbose`` and ``callbacks``)
@@ -212,7 +212,7 @@ class _LearnedActivationMLP(BaseEstimator):
         max_iter=100,
         early_stopping=True,
         validation_fraction=0.15,
-        n_iter_no_change=20,
+        n_iter_no_change=12,
         n_estimators=4,
         callbacks=None,
         time_limit=None,

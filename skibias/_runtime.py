@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
-from joblib import Parallel, delayed, effective_n_jobs
+from joblib import Parallel, delayed, effective_n_jobs, wrap_non_picklable_objects
 from sklearn.utils import check_random_state
 from tqdm import tqdm
 
@@ -89,7 +89,10 @@ def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[
     background.
     """
     if len(calls) > 1 and count_workers() > 1:
-        return Parallel()(delayed(_on_one_thread)(call) for call in calls)
+        # Wrapped, since not all backends pickle functions made by functions.
+        return Parallel()(
+            delayed(_on_one_thread)(wrap_non_picklable_objects(call)) for call in calls
+        )
     if n_threads == 1 or len(calls) == 1:
         return [call() for call in calls]
     cancelled = threading.Event()
@@ -99,7 +102,7 @@ def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[
         raise_if_cancelled()
         return call()
 
-    with ThreadPoolExecutor(n_threads) as pool:
+    with _single_threads(n_threads) as pool:
         futures = [pool.submit(run, call) for call in calls]
         try:
             # In short waits: a signal may reach another thread, which does not wake this one.
@@ -110,6 +113,20 @@ def side_by_side(calls: Sequence[Callable[[], Result]], n_threads: int) -> list[
             return [future.result() for future in failed or futures]
         finally:
             cancelled.set()
+
+
+def count_at_once(n_threads: int) -> int:
+    """Return how many calls `side_by_side` makes at once."""
+    n_workers = count_workers()
+    return n_workers if n_workers > 1 else n_threads
+
+
+def _single_threads(n_threads: int) -> ThreadPoolExecutor:
+    """Return threads in each of which torch uses no others.
+
+    New ones start with the number that was last set anywhere in the process, maybe by another fit.
+    """
+    return ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,))
 
 
 def _on_one_thread(call: Callable[[], Result]) -> Result:
@@ -142,9 +159,9 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def memory_budget(device: torch.device) -> int:
-    """Return the bytes that one stack of networks may take."""
+    """Return the bytes that one stack of restarts may take; two may be at work at once."""
     if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0] // 2
+        return torch.cuda.mem_get_info(device)[0] // 4
     return CPU_BUDGET
 
 
@@ -154,7 +171,7 @@ def worker_threads(n_threads: int) -> Iterator[Callable[[Sequence[Callable[[], R
     if n_threads == 1:
         yield lambda calls: [call() for call in calls]
         return
-    with ThreadPoolExecutor(n_threads) as pool:
+    with _single_threads(n_threads) as pool:
         yield lambda calls: list(pool.map(_call, calls))
 
 

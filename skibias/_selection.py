@@ -170,7 +170,7 @@ def _learn_side_by_side(estimator, problem: Problem) -> list[Found]:
 def choosing_problem(problem: Problem, learner) -> Problem:
     """Return the problem on a random choice of its rows if there are very many.
 
-    A splitter may know rows by their numbers: then all stay.
+    Those of a splitter stay as they are: how it splits may depend on their order.
     """
     train = subsample(problem.train, CHOOSING_ROWS, problem.seed, "choosing rows")
     held_out = subsample(problem.held_out, CHOOSING_HELD_OUT, problem.seed, "choosing held-out")

@@ -23,7 +23,14 @@ from skibias.engine.episodes import Rows
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
 from skibias.engine.networks import Functions, Model
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.training import Run, WeightWindow, predict, stack_outputs
+from skibias.engine.training import (
+    Run,
+    WeightWindow,
+    predict_apart,
+    stack_outputs,
+    update_apart,
+    update_parts,
+)
 
 
 class FinalSettings(NamedTuple):
@@ -151,6 +158,7 @@ def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNe
         criterion__loss=training_loss(settings.loss, settings.label_smoothing),
         optimizer=_EngineOptimizer,
         optimizer__name=settings.optimizer,
+        optimizer__run=module.run,
         lr=settings.learning_rate,
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,
@@ -222,22 +230,22 @@ class _MeanLoss(nn.Module):
 class _EngineOptimizer(torch.optim.Optimizer):
     """The engine's update rules behind torch's interface: the same steps as in meta-learning."""
 
-    def __init__(self, parameters: Any, lr: float, name: str) -> None:
+    def __init__(self, parameters: Any, lr: float, name: str, run: Run) -> None:
         self._optimizer = OPTIMIZERS[name]
+        self._run = run
         super().__init__(parameters, {"lr": lr})
 
     def step(self, closure: Any = None) -> Tensor:  # type: ignore[override]
         """Make one step; skorch passes the closure that computes loss and gradients."""
         loss = closure()
-        with torch.no_grad():
-            for group in self.param_groups:
-                for parameter in group["params"]:
-                    state = self.state[parameter].get("state") or self._optimizer.init(parameter)
-                    new, state = self._optimizer.update(
-                        parameter, parameter.grad, state, group["lr"]
-                    )
-                    parameter.copy_(new)
-                    self.state[parameter]["state"] = state
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                weights = parameter.detach()
+                states = self.state[parameter].get("states")
+                states = states or [self._optimizer.init(own) for own in update_parts(weights)]
+                self.state[parameter]["states"] = update_apart(
+                    self._optimizer, weights, parameter.grad, states, group["lr"], self._run
+                )
         return loss
 
 
@@ -305,7 +313,9 @@ class _AveragedValidation(Callback):
             self.judgement_ = self.judgement_._replace(best_weights=averaged)
             return
         rows = self.validation
-        predictions = predict(self.model, averaged, self.functions, rows.inputs)
+        predictions = predict_apart(
+            self.model, averaged, self.functions, rows.inputs, net.module_.run
+        )
         losses = LOSSES[self.loss](predictions, rows.targets, rows.weights)
         validation_loss = float(losses.nan_to_num(nan=np.inf).mean())
         # The networks are judged together, as they will predict.

@@ -67,7 +67,12 @@ def guess_target_type(y, target_type):
 def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
     """Return rows of positive weight, targets as numbers, and the encoding of the targets.
 
-    ``merge=False`` keeps rows and their order, for splitters that number rows.
+    ``merge=False`` keeps rows and their order, for splitters.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two rows are left.
     """
     kept = weights > 0
     if not kept.all():  # otherwise a copy for nothing
@@ -78,7 +83,13 @@ def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
         y = y.astype(np.float64)
         encoding = value_encoding(y, weights, loss)
     rows = WeightedRows(X, encoding.numbers(y), weights / weights.mean())
-    return (merge_rows(rows) if merge else rows), encoding
+    rows = merge_rows(rows) if merge else rows
+    if len(rows.X) < 2:
+        raise ValueError(
+            "The 'X' parameter must hold at least two different rows of positive weight. "
+            f"Got {len(rows.X)} instead."
+        )
+    return rows, encoding
 
 
 def class_encoding(y, loss="auto"):

@@ -46,7 +46,15 @@ def stream(seed: int, *keys: int | str) -> torch.Generator:
 
 
 def random_split(n_rows: int, validation_fraction: float) -> SplitSampler:
-    """Return a sampler of fresh random splits, at least one row in either part."""
+    """Return a sampler of fresh random splits, at least one row in either part.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two rows.
+    """
+    if n_rows < 2:
+        raise ValueError(f"Learning needs at least two rows to split. Got {n_rows} instead.")
     n_validation = min(max(round(n_rows * validation_fraction), 1), n_rows - 1)
 
     def sample(generator: torch.Generator) -> Split:

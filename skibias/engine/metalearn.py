@@ -213,7 +213,7 @@ def _staggered_step(tasks: Sequence[Task], state: MetaState, settings: MetaSetti
 def _annealing(step: int, settings: MetaSettings) -> float:
     """Return the factor on the outer learning rate after ``step`` steps, from 1 down to 0.
 
-    It follows the share of the steps, or that of the time where time is going to run out first.
+    It follows the share of the steps, or that of the time where this is greater.
     The last step of all has a share of 1 - 1/n of the steps, and is given no more of the time.
     """
     time_share = min(settings.elapsed() - 1 / settings.n_outer_steps, 1.0)

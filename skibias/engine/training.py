@@ -26,6 +26,7 @@ AVERAGED_STEPS = 50  # weights are judged and kept as the mean of the last 50 st
 PART_STEPS = 5  # of them that are added up at once
 # Weights times rows of one network from which a step takes long enough for a thread of its own.
 THREAD_WORK = 1 << 23
+UPDATED_WEIGHTS = 1 << 16  # of one network, from which it takes an optimiser's step of its own
 PREDICTED_VALUES = 1 << 24  # numbers held at once in the widest layer during prediction
 
 
@@ -111,12 +112,58 @@ def stack_outputs(
     not depend on the number of threads.
     """
     evaluate = partial(_frozen_outputs, model, functions, inputs)
-    n_networks, n_weights = weights.shape
-    is_large = n_weights * inputs.shape[-2] >= THREAD_WORK
-    if n_networks == 1 or not is_large or weights.device.type != "cpu":
+    if not _are_large(weights, inputs.shape[-2]):
         return evaluate(weights)
     result: Tensor = _NetworksApart.apply(weights, evaluate, run)
     return result
+
+
+def _are_large(weights: Tensor, n_rows: int) -> bool:
+    """Whether networks (E, P) are worth a thread each for a pass of so many rows."""
+    n_networks, n_weights = weights.shape
+    return n_networks > 1 and n_weights * n_rows >= THREAD_WORK and weights.device.type == "cpu"
+
+
+def predict_apart(
+    model: Model, weights: Tensor, functions: Functions, inputs: Tensor, run: Run
+) -> Tensor:
+    """Return what `predict` returns for networks (E, P); large ones are taken one by one."""
+    if not _are_large(weights, inputs.shape[-2]):
+        return predict(model, weights, functions, inputs)
+    calls = [partial(predict, model, own, functions, inputs) for own in weights.split(1)]
+    return torch.cat([*run(calls)])
+
+
+def update_apart(
+    optimizer: Optimizer,
+    weights: Tensor,
+    gradient: Tensor,
+    states: Sequence[State],
+    learning_rate: float,
+    run: Callable[[Sequence[Callable[[], State]]], Sequence[State]],
+) -> list[State]:
+    """Make a step of networks (E, P) in place; states are those of `update_parts`."""
+    parts = zip(update_parts(weights), update_parts(gradient), states, strict=True)
+    return [*run([partial(_update, optimizer, learning_rate, *part) for part in parts])]
+
+
+def update_parts(weights: Tensor) -> tuple[Tensor, ...]:
+    """Return the parts of weights (E, P) that take an optimiser's step together.
+
+    Large networks are taken one by one, also on one thread: what a step allocates on its way is
+    then small enough to be used again.
+    """
+    is_large = weights.shape[1] >= UPDATED_WEIGHTS and weights.device.type == "cpu"
+    return weights.split(1 if is_large else len(weights))
+
+
+@torch.no_grad()  # here, since every thread has a mode of its own
+def _update(
+    optimizer: Optimizer, learning_rate: float, weights: Tensor, gradient: Tensor, state: State
+) -> State:
+    new, state = optimizer.update(weights, gradient, state, learning_rate)
+    weights.copy_(new)
+    return state
 
 
 def _frozen_outputs(model: Model, functions: Functions, inputs: Tensor, weights: Tensor) -> Tensor:

@@ -224,7 +224,8 @@ def _history(estimator, kind):
     if kind not in histories or not len(histories[kind]["validation_loss"]):
         raise ValueError(
             f"The 'estimator' parameter of {OWNER} must have learned functions of "
-            f"kind={kind!r}. Got one that has learned {sorted(histories) or 'none'} instead."
+            f"kind={kind!r}, in at least one outer step. "
+            f"Got one that has learned {sorted(histories) or 'none'} instead."
         )
     return histories[kind]
 

@@ -240,3 +240,40 @@ def test_small_networks_stay_in_one_stack():
 
     training.stack_outputs(model, weights, functions, inputs[:100], refuse)
     training.stack_outputs(model, weights[:1], functions, inputs, refuse)
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_apart_is_the_step_of_the_stack(name, is_large, monkeypatch):
+    monkeypatch.setattr(training, "UPDATED_WEIGHTS", 40 if is_large else 41)
+    optimizer, generator = OPTIMIZERS[name], stream(2)
+    weights = torch.randn(3, 40, generator=generator)
+    expected, state = weights, optimizer.init(weights)
+    found = weights.clone()
+    states = [optimizer.init(own) for own in training.update_parts(found)]
+    assert len(states) == (3 if is_large else 1)
+    for _ in range(3):
+        gradient = torch.randn(3, 40, generator=generator)
+        expected, state = optimizer.update(expected, gradient, state, 0.01)
+        states = training.update_apart(optimizer, found, gradient, states, 0.01, _in_order)
+    assert torch.equal(found, expected)
+    assert not torch.equal(found, weights)
+
+
+def test_predictions_apart_are_those_of_the_stack():
+    model, weights, functions, inputs = large_stack()
+    expected = training.predict(model, weights, functions, inputs)
+    n_calls = []
+
+    def run(calls):
+        n_calls.append(len(calls))
+        return _in_order(calls)
+
+    assert torch.equal(training.predict_apart(model, weights, functions, inputs, run), expected)
+    few = training.predict_apart(model, weights, functions, inputs[:9], run)
+    assert torch.equal(few, training.predict(model, weights, functions, inputs[:9]))
+    assert n_calls == [3]
+
+
+def _in_order(calls):
+    return [call() for call in calls]
