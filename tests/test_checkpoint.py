@@ -463,3 +463,18 @@ def test_restarts_in_several_stacks_keep_their_own_states(written, tmp_path, mon
     assert states >= {"activation.0-0.state", "activation.1-1.state"}
     make_classifier(checkpoint=tmp_path / "whole").fit(X, y)
     assert not list((tmp_path / "whole").rglob("*.state"))  # of a fit that came to its end
+
+
+class UnpicklableRecord(Callback):
+    """Records what cannot be pickled."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("function", lambda: 0)
+
+
+def test_a_state_that_cannot_be_pickled_does_not_end_a_fit(tmp_path):
+    X, y = make_data()
+    model = make_classifier(checkpoint=tmp_path, callbacks=[UnpicklableRecord()])
+    with pytest.warns(UserWarning, match="could not be written"):
+        model.fit(X, y)
+    np.testing.assert_array_equal(model.weights_, make_classifier().fit(X, y).weights_)

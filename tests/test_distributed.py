@@ -57,11 +57,24 @@ def test_no_workers_without_a_configuration():
     assert count_workers() == 1
 
 
-def test_processes_find_what_a_local_fit_finds(local_fit):
-    with parallel_config(backend="loky", n_jobs=2):
+@pytest.mark.parametrize("backend", ["loky", "multiprocessing", "threading"])
+def test_workers_find_what_a_local_fit_finds(backend, local_fit):
+    with parallel_config(backend=backend, n_jobs=2):
         assert count_workers() == 2
         spread = clone(MODEL).fit(*load_iris(return_X_y=True))
     assert_same_fit(local_fit, spread)
+
+
+def total(array):
+    return float(array.sum()), array.flags.writeable
+
+
+def test_workers_get_large_arrays_that_they_may_write_to():
+    # joblib hands arrays over a megabyte to processes as read-only maps, of which torch warns.
+    array = np.ones(300_000)
+    with parallel_config(backend="loky", n_jobs=2):
+        results = side_by_side([partial(total, array)] * 2, n_threads=1)
+    assert results == [(300_000.0, True)] * 2
 
 
 def test_a_dask_cluster_finds_what_a_local_fit_finds(cluster, local_fit):

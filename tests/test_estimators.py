@@ -15,7 +15,7 @@ from sklearn.datasets import load_diabetes, load_iris, make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, PredefinedSplit, cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skibias import (
@@ -634,3 +634,71 @@ def test_transformer_in_a_pipeline(iris):
         IAFTransformer(QUICK, random_state=0), LogisticRegression(max_iter=2000)
     )
     assert cross_val_score(pipeline, *iris, cv=3).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [SplineActivation.relu(), SplineActivation([0.0, 1.0, 4.0], [0.0, 1.0, 0.0])],
+    ids=["linear outside", "uneven knots"],
+)
+def test_given_activations_are_compared_as_they_are(activation, iris, monkeypatch):
+    from skibias import _candidates
+
+    compared = []
+    original = _candidates._stack_model
+
+    def record(candidates, *rest):
+        model, functions = original(candidates, *rest)
+        z = torch.tensor([[0.5, 2.0, 5.0]])
+        compared.append(_candidates_activation(model, functions)(z, 0)[0].tolist())
+        return model, functions
+
+    monkeypatch.setattr(_candidates, "_stack_model", record)
+    two_sets = IAFTransformer(clone(QUICK).set_params(n_restarts=2), n_channels=2)
+    quick_classifier(activation=activation, input_activations=two_sets).fit(*iris)
+    assert len(compared) >= 2
+    for values in compared:
+        np.testing.assert_allclose(values, activation(np.array([0.5, 2.0, 5.0])), atol=1e-6)
+
+
+def _candidates_activation(model, functions):
+    from skibias.engine.networks import model_activation
+
+    return model_activation(model, functions, frozen=True)
+
+
+def test_a_splitter_that_numbers_other_rows_is_refused(iris):
+    X, y = iris
+    learner = clone(QUICK).set_params(validation=PredefinedSplit(np.arange(len(X)) % 3))
+    with pytest.raises(ValueError, match="'validation'.*names row"):
+        quick_classifier(learner=learner).fit(X, y)
+
+
+def test_two_equal_rows_are_refused():
+    X, y = np.ones((2, 3)), np.ones(2)
+    with pytest.raises(ValueError, match="at least two different rows"):
+        quick_regressor().fit(X, y)
+    with pytest.raises(ValueError, match="at least two rows"):
+        quick_regressor(activation="learned").fit(np.eye(2, 3), np.arange(2.0))
+
+
+def test_a_candidate_stops_alone_whatever_stands_beside_it():
+    from skibias import _candidates
+    from skibias._selection import _contest, split_problem
+    from skibias._targets import encoded_rows
+
+    generator = np.random.default_rng(0)
+    X = generator.normal(size=(200, 2))
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    rows, encoding = encoded_rows(X, y, np.ones(200), True)
+    device = torch.device("cpu")
+    problem = split_problem(rows, None, encoding, 0.3, seed=0, device=device, n_threads=1)
+    columns = {None: _candidates.NetworkColumns(problem.rows.X)}
+    folds = [(problem.train, problem.held_out)]
+    contest = _contest(quick_classifier(), problem, columns, folds)
+    plan = contest.plan._replace(patience=1, n_steps=1000, learning_rate=0.03, counts_errors=False)
+    contest = contest._replace(plan=plan)
+    candidates = _candidates.fixed_candidates((1.0, 2.0, 4.0))
+    together = _candidates.compare(candidates, contest).losses
+    alone = [_candidates.compare([own], contest).losses[0] for own in candidates]
+    np.testing.assert_array_equal(together, alone)

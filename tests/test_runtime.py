@@ -4,13 +4,20 @@ import os
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier
-from skibias._runtime import draw_seed, one_thread, raise_if_cancelled, side_by_side
+from skibias._runtime import (
+    draw_seed,
+    one_thread,
+    raise_if_cancelled,
+    side_by_side,
+    worker_threads,
+)
 
 
 def test_results_come_in_the_order_of_the_calls():
@@ -47,6 +54,23 @@ def test_workers_run_torch_on_one_thread():
         assert n_threads == before
         assert set(side_by_side([torch.get_num_threads] * 4, 2)) == {1}
     assert torch.get_num_threads() == before
+
+
+def test_threads_stay_alone_when_another_fit_has_set_the_count():
+    def thread_counts():
+        with one_thread():
+            started.wait()  # the other has set the process's count back by then
+            counts = side_by_side([torch.get_num_threads] * 4, 2)
+            with worker_threads(2) as run:
+                return set(counts + run([torch.get_num_threads] * 4))
+
+    started = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(thread_counts)
+        time.sleep(0.05)
+        torch.set_num_threads(2)
+        started.set()
+        assert future.result() == {1}
 
 
 def test_seeds_follow_the_random_state():
