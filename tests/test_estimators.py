@@ -684,21 +684,23 @@ def test_two_equal_rows_are_refused():
 
 def test_a_candidate_stops_alone_whatever_stands_beside_it():
     from skibias import _candidates
+    from skibias._runtime import one_thread
     from skibias._selection import _contest, split_problem
     from skibias._targets import encoded_rows
 
     generator = np.random.default_rng(0)
-    X = generator.normal(size=(200, 2))
+    X = generator.normal(size=(120, 2))
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
-    rows, encoding = encoded_rows(X, y, np.ones(200), True)
+    rows, encoding = encoded_rows(X, y, np.ones(120), True)
     device = torch.device("cpu")
     problem = split_problem(rows, None, encoding, 0.3, seed=0, device=device, n_threads=1)
     columns = {None: _candidates.NetworkColumns(problem.rows.X)}
     folds = [(problem.train, problem.held_out)]
     contest = _contest(quick_classifier(), problem, columns, folds)
-    plan = contest.plan._replace(patience=1, n_steps=1000, learning_rate=0.03, counts_errors=False)
+    plan = contest.plan._replace(patience=1, n_steps=600, learning_rate=0.1, counts_errors=False)
     contest = contest._replace(plan=plan)
     candidates = _candidates.fixed_candidates((1.0, 2.0, 4.0))
-    together = _candidates.compare(candidates, contest).losses
-    alone = [_candidates.compare([own], contest).losses[0] for own in candidates]
+    with one_thread():
+        together = _candidates.compare(candidates, contest).losses
+        alone = [_candidates.compare([own], contest).losses[0] for own in candidates]
     np.testing.assert_array_equal(together, alone)
