@@ -227,8 +227,16 @@ class _MeanLoss(nn.Module):
         return self.loss(predictions, *target_and_weight).sum()
 
 
+def _undecorated(method: Any) -> Any:
+    """Return a method without the decorator that imports torch's compiler, which takes a second."""
+    return getattr(method, "__wrapped__", method)
+
+
 class _EngineOptimizer(torch.optim.Optimizer):
     """The engine's update rules behind torch's interface: the same steps as in meta-learning."""
+
+    add_param_group = _undecorated(torch.optim.Optimizer.add_param_group)
+    zero_grad = _undecorated(torch.optim.Optimizer.zero_grad)
 
     def __init__(self, parameters: Any, lr: float, name: str, run: Run) -> None:
         self._optimizer = OPTIMIZERS[name]

@@ -173,3 +173,15 @@ def test_what_the_engine_may_import(name, allowed):
 
 def test_the_package_is_found():
     assert "datasets/_magic.py" in {file for file, _, _ in package_imports()}
+
+
+def test_a_fit_does_not_import_the_compiler_of_torch():
+    """It takes a second, which a first fit of a small table would be spent on."""
+    code = (
+        "import sys; from sklearn.datasets import load_iris\n"
+        "from skibias import LearnedActivationMLPClassifier as Model\n"
+        "Model((4,), activation='relu', max_iter=1).fit(*load_iris(return_X_y=True))\n"
+        "print('torch._dynamo' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip() == "False", result.stderr
