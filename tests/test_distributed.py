@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from joblib import parallel_config
+from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_score
@@ -26,6 +27,13 @@ LEARNER = ActivationLearner(n_outer_steps=4, n_restarts=3, horizon=8, hidden_lay
 MODEL = LearnedActivationMLPClassifier(
     (8,), learner=LEARNER, max_iter=3, n_estimators=2, random_state=0
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_processes_left():
+    """loky keeps its workers, and a thread that looks after them, for the next call."""
+    yield
+    get_reusable_executor().shutdown(wait=True)
 
 
 @pytest.fixture(scope="module")
