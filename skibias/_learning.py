@@ -44,7 +44,7 @@ ACTIVATION_OUTER_RATE = 0.2  # upper end of P, App. C: [0.01, 0.2]
 INPUT_KNOTS = 65  # eight runs of eight cells
 INPUT_OUTER_RATE = 0.01  # of normalised steps
 # Arrays of the size of a batch's layers, and of the weights, that an unrolled step keeps: about a
-# quarter more than what `examples/benchmarks/bench_meta_step.py` finds.
+# third more than what `examples/benchmarks/bench_meta_step.py` finds.
 STORED_PASSES, STORED_VECTORS = 4, 6
 SNAPSHOTS = 50  # states of the functions kept in a history, at most
 
