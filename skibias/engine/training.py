@@ -218,6 +218,10 @@ class WeightWindow:
             self._parts[-1] += weights
         self._count += 1
 
+    def keep(self, networks: Tensor) -> None:
+        """Forget all but these networks, numbers (R,) along the first axis."""
+        self._parts = [part[networks] for part in self._parts]
+
     def mean(self) -> Tensor:
         """Return the mean over the steps taken in, at most the last `AVERAGED_STEPS`."""
         n_filling = (self._count - 1) % PART_STEPS + 1
