@@ -1,0 +1,295 @@
+"""Until how many samples two-layer networks interpolate, and what they do beyond.
+
+The claim ("Simplicity bias and optimization threshold in two-layer ReLU networks", 2024): although
+they have more weights than there are samples, such networks cease to interpolate beyond some
+number of samples, the optimization threshold. They then stay near the simple solution that the
+neurons' early alignment leads to, and generalise far better than interpolating ones. The abstract
+gives no number for the threshold.
+
+Measured here: inputs of 5 normal columns, a linear teacher of slope 1 and noise of variance 0.25;
+one hidden layer of 256 units, which has more weights than the largest number of samples; gradient
+descent with momentum on all rows from first weights that are 0.001 of the usual ones. Four models:
+
+    relu               the claim's
+    relu, usual start  the same from first weights of the usual size, where neurons do not align
+    tanh               from small first weights
+    learned            from small first weights, with a function that was learned on other samples
+                       of the teacher
+
+The training loss is compared with that of linear regression (1: the simple solution, 0: an
+interpolating one), and the threshold is where the median of this ratio over the seeds passes 1/2.
+The test loss is the mean squared distance from the teacher, noise left out.
+
+Differs from the article: momentum in place of gradient flow, a fixed number of steps in place of
+convergence, and biases. The last lines tell how much the last half of the steps still changed.
+
+    python examples/reproduction/optimization_threshold.py
+    python examples/reproduction/optimization_threshold.py --quick
+"""
+
+import itertools
+import math
+import statistics
+import sys
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from experiment import Report, learned_once, make_parser, parse, progress
+from stacks import Network, Training, make_rows, train
+
+from skibias import ActivationLearner
+from skibias._fixed_activation import FixedActivation
+from skibias.engine.episodes import Rows
+
+N_COLUMNS = 5
+NOISE = 0.5  # standard deviation
+N_TEST = 2000
+SMALL = 0.001  # factor on the first weights
+LEARNING_RATE = 0.02
+N_EVALUATIONS = 8  # after the first one
+OTHER_SEED = 1000  # of the samples that the activation is learned on
+TEST_SEED = 2000
+SIMPLE = 0.5  # ratio of the training losses from which a network does not interpolate
+MODELS = {  # by name, the factor on the first weights
+    "relu": SMALL,
+    "relu, usual start": 1.0,
+    "tanh": SMALL,
+    "learned": SMALL,
+}
+COLUMNS = {
+    "samples": "d",
+    "model": 17,
+    "seed": "d",
+    "step": "d",
+    "train loss": ".5f",
+    "test loss": ".5f",
+    "linear train loss": ".5f",
+    "linear test loss": ".5f",
+}
+
+
+class Setting(NamedTuple):
+    """How much is measured."""
+
+    sizes: tuple[int, ...] = (16, 32, 64, 128, 256, 512, 1024)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    width: int = 256
+    n_steps: int = 8000
+    n_outer_steps: int = 200
+    n_learning_samples: int = 128
+
+
+QUICK = Setting((8, 64), (0, 1), 32, 400, 10, 40)
+
+
+class Samples(NamedTuple):
+    """Rows of the linear teacher."""
+
+    X: np.ndarray  # (n, d)
+    y: np.ndarray  # (n,), with noise
+    truth: np.ndarray  # (n,), without
+
+
+def draw_samples(n_samples, seed) -> Samples:
+    """Draw samples of a linear teacher, whose slope is one along the first column."""
+    generator = np.random.default_rng(seed)
+    X = generator.normal(size=(n_samples, N_COLUMNS))
+    return Samples(X, X[:, 0] + NOISE * generator.normal(size=n_samples), X[:, 0])
+
+
+def linear_losses(samples: Samples, test: Samples) -> tuple[float, float]:
+    """Return the training and the test loss of linear regression with an intercept."""
+    with_ones = [np.c_[part.X, np.ones(len(part.X))] for part in (samples, test)]
+    slopes, *_ = np.linalg.lstsq(with_ones[0], samples.y, rcond=None)
+    residuals = with_ones[0] @ slopes - samples.y, with_ones[1] @ slopes - test.truth
+    return tuple(float(np.mean(own**2)) for own in residuals)
+
+
+def learn(setting: Setting):
+    """Learn an activation on samples that no network is trained or tested with."""
+    learner = ActivationLearner(
+        n_outer_steps=setting.n_outer_steps,
+        horizon=setting.n_steps // 10,
+        hidden_layer_sizes=(64,),
+        learning_rate=0.01,
+        scaling=None,
+        random_state=0,
+        verbose=int(sys.stderr.isatty()),
+    )
+    samples = draw_samples(setting.n_learning_samples, OTHER_SEED)
+    return learner.learn(samples.X, samples.y)
+
+
+def run(setting: Setting, learned, report: Report):
+    """Train the networks that the report lacks, all of one number of samples side by side."""
+    test = draw_samples(N_TEST, TEST_SEED)
+    for size in setting.sizes:
+        # Equal activations follow one another, so that they are evaluated at once.
+        missing = [
+            (model, seed)
+            for model, seed in itertools.product(MODELS, setting.seeds)
+            if not report.is_done(size, model, seed, setting.n_steps)
+        ]
+        if missing:
+            for record in measure(setting, size, missing, learned, test):
+                report.add(record)
+
+
+def measure(setting: Setting, size, runs, learned, test: Samples):
+    """Return the records of networks (model, seed), each on samples of its own seed."""
+    networks = [network_of(model, seed, learned) for model, seed in runs]
+    samples = [draw_samples(size, seed) for _, seed in runs]
+    rows = side_by_side([make_rows(own.X, own.y) for own in samples])
+    judge = partial(losses, rows=rows, test=make_rows(test.X, test.truth))
+    interval = setting.n_steps // N_EVALUATIONS
+    training = Training((setting.width,), setting.n_steps, interval, optimizer="momentum")
+    steps = train(networks, rows, training, judge)
+    linear = [linear_losses(own, test) for own in samples]
+    records = []
+    for evaluation in progress(steps, N_EVALUATIONS + 1, f"{size} samples"):
+        losses_of = zip(*(part.tolist() for part in evaluation.scores.values()), strict=True)
+        for (model, seed), own, own_linear in zip(runs, losses_of, linear, strict=True):
+            numbers = [float(f"{loss:.4g}") for loss in (*own, *own_linear)]
+            cells = (size, model, seed, evaluation.step, *numbers)
+            records.append(dict(zip(COLUMNS, cells, strict=True)))
+    return records
+
+
+def network_of(model, seed, learned) -> Network:
+    """Return the network of a model."""
+    name = model.split(",")[0]
+    activations = learned if name == "learned" else (FixedActivation(name),)
+    return Network(activations, seed, LEARNING_RATE, scale=MODELS[model])
+
+
+def side_by_side(rows: list[Rows]) -> Rows:
+    """Return the rows (R, n, …) of networks that have rows of their own."""
+    return Rows(*map(torch.stack, zip(*rows, strict=True)))
+
+
+def losses(predict, rows: Rows, test: Rows):
+    """Return the training and the test losses (R,)."""
+    return {
+        "train": (predict(rows.inputs) - rows.targets).square().mean((-2, -1)),
+        "test": (predict(test.inputs) - test.targets).square().mean((-2, -1)),
+    }
+
+
+def last_step(records) -> int:
+    """Return the number of steps of the whole training."""
+    return max(int(record["step"]) for record in records)
+
+
+def medians(records, model, column, step):
+    """Return the (samples, median over the seeds) of a column after some step."""
+    by_size = {}
+    for record in records:
+        if record["model"] == model and int(record["step"]) == step:
+            by_size.setdefault(int(record["samples"]), []).append(column_value(record, column))
+    return [(size, statistics.median(by_size[size])) for size in sorted(by_size)]
+
+
+def column_value(record, column) -> float:
+    """Return a number of a record; "ratio" is its training loss by that of linear regression."""
+    if column == "ratio":
+        return float(record["train loss"]) / float(record["linear train loss"])
+    return float(record[column])
+
+
+def threshold(ratios) -> float:
+    """Return the number of samples at which the ratio passes `SIMPLE`, between sizes in logarithms.
+
+    The last passing counts; inf if the ratio is lower at the largest size, and the smallest size
+    if it is never lower.
+    """
+    below = [number for number, (_, ratio) in enumerate(ratios) if ratio < SIMPLE]
+    if not below:
+        return float(ratios[0][0])
+    if below[-1] == len(ratios) - 1:
+        return math.inf
+    (size, ratio), (next_size, next_ratio) = ratios[below[-1] : below[-1] + 2]
+    share = (SIMPLE - ratio) / (next_ratio - ratio)
+    return size * (next_size / size) ** share
+
+
+def show(records):
+    """Print the medians over the seeds, the thresholds, and what the last half changed."""
+    last = last_step(records)
+    for column in ("ratio", "test loss"):
+        sizes = [size for size, _ in medians(records, "relu", column, last)]
+        print(f"\nmedian {column}".ljust(26) + "".join(f"{size:>9}" for size in sizes))
+        for model in MODELS:
+            values = [value for _, value in medians(records, model, column, last)]
+            print(model.ljust(25) + "".join(f"{value:>9.4f}" for value in values))
+    linear = [value for _, value in medians(records, "relu", "linear test loss", last)]
+    print("linear regression".ljust(25) + "".join(f"{value:>9.4f}" for value in linear))
+    print()
+    for model in MODELS:
+        at, half_way = (
+            threshold(medians(records, model, "ratio", step)) for step in (last, last // 2)
+        )
+        print(f"{model}: threshold at {at:.0f} samples, {half_way:.0f} after half of the steps")
+
+
+def draw(records, path):
+    """Draw both losses against the number of samples, and the ratio against the steps."""
+    from matplotlib.figure import Figure
+
+    last = last_step(records)
+    figure = Figure(figsize=(12, 4), layout="constrained")
+    ratio, test, time = figure.subplots(1, 3)
+    for number, model in enumerate(MODELS):
+        for axes, column in ((ratio, "ratio"), (test, "test loss")):
+            draw_seeds(axes, records, model, column, last, f"C{number}")
+    linear = medians(records, "relu", "linear test loss", last)
+    test.plot(*zip(*linear, strict=True), "k--", label="linear regression")
+    ratio.axhline(SIMPLE, color="grey", linewidth=0.8, linestyle=":")
+    ratio.set(xscale="log", ylabel="training loss / that of linear regression", ylim=(-0.05, 1.1))
+    test.set(xscale="log", yscale="log", ylabel="squared distance from the teacher")
+    for axes in (ratio, test):
+        axes.set_xlabel("training samples")
+    ratio.set_title("Interpolates (0), or is simple (1)")
+    test.set_title("Test loss")
+    test.legend(fontsize=8)
+    draw_time(time, records)
+    figure.savefig(path, dpi=100)
+
+
+def draw_seeds(axes, records, model, column, step, color):
+    """Draw a model's medians as a line and its seeds as points."""
+    axes.plot(*zip(*medians(records, model, column, step), strict=True), color=color, label=model)
+    own = [r for r in records if r["model"] == model and int(r["step"]) == step]
+    sizes = [int(record["samples"]) for record in own]
+    values = [column_value(record, column) for record in own]
+    axes.plot(sizes, values, ".", color=color, alpha=0.5)
+
+
+def draw_time(axes, records):
+    """Draw how the ratio of ReLU networks falls, by number of samples."""
+    from matplotlib import colormaps
+
+    sizes = sorted({int(record["samples"]) for record in records})
+    steps = sorted({int(record["step"]) for record in records} - {0})
+    for number, size in enumerate(sizes):
+        ratios = [dict(medians(records, "relu", "ratio", step))[size] for step in steps]
+        color = colormaps["viridis"](number / max(1, len(sizes) - 1))
+        axes.plot(steps, ratios, ".-", color=color, label=f"{size} samples")
+    axes.set(xlabel="steps", ylabel="training loss / that of linear regression", ylim=(-0.05, 1.1))
+    axes.set_title("ReLU, small start, while it trains")
+    axes.legend(fontsize=8)
+
+
+def main():
+    options = parse(make_parser(__doc__.splitlines()[0]))
+    setting = QUICK if options.quick else Setting()
+    learned = learned_once(options.activations / "linear_teacher.json", partial(learn, setting))
+    report = Report(COLUMNS, 4, options.results / "optimization_threshold.csv")
+    run(setting, learned, report)
+    show(report.records)
+    draw(report.records, options.results / "optimization_threshold.png")
+
+
+if __name__ == "__main__":
+    main()
