@@ -37,7 +37,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from experiment import Report, learned_once, make_parser, parse, progress
+from experiment import Report, add_missing, learned_once, make_parser, parse, progress
 from sklearn.datasets import load_digits
 from stacks import Network, Training, make_rows, train
 
@@ -73,6 +73,7 @@ COLUMNS = {
     **AMPLITUDES,
     "test error": ".4f",
 }
+N_KEYS = 5
 RATE_COLUMNS = {"problem": 7, "optimizer": 9, "activation": 18, "rate": "g", "loss": ".3e"}
 
 
@@ -85,7 +86,7 @@ class Setting(NamedTuple):
 
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     tuning_seed: int = 100
-    wave_steps: int = 10_000
+    wave_steps: int = 8000
     digit_steps: int = 1500
     interval: int = 20
     n_rates: int = 6
@@ -93,7 +94,7 @@ class Setting(NamedTuple):
     horizon: int = 500
 
 
-QUICK = Setting((0, 1), 100, 200, 40, 10, 3, 10, 40)
+QUICK = Setting((0, 1), 100, 100, 30, 10, 3, 5, 20)
 
 
 class Problem(NamedTuple):
@@ -266,8 +267,7 @@ def measure(problem: Problem, optimizer, setting: Setting, rates, report: Report
                 key = (problem.name, optimizer, name, seed, evaluation.step, rate[name])
                 own = {column: rounded(values[number]) for column, values in scores.items()}
                 records.append(dict(zip(COLUMNS, key, strict=False)) | own)
-    for record in records:
-        report.add(record)
+    add_missing(report, records, N_KEYS)
 
 
 def rounded(number) -> float:
@@ -399,7 +399,7 @@ def main():
     rates = Report(RATE_COLUMNS, 4, options.results / "hat_rates.csv")
     for problem, optimizer in itertools.product(problems, OPTIMIZERS):
         tune(problem, optimizer, setting, rates)
-    report = Report(COLUMNS, 5, options.results / "hat.csv")
+    report = Report(COLUMNS, N_KEYS, options.results / "hat.csv")
     for problem, optimizer in itertools.product(problems, OPTIMIZERS):
         measure(problem, optimizer, setting, rates.records, report)
     show(report.records)

@@ -16,6 +16,8 @@ descent with momentum on all rows from first weights that are 0.001 of the usual
     learned            from small first weights, with a function that was learned on other samples
                        of the teacher
 
+The first of them also with 2 and with 10 columns.
+
 The training loss is compared with that of linear regression (1: the simple solution, 0: an
 interpolating one), and the threshold is where the median of this ratio over the seeds passes 1/2.
 The test loss is the mean squared distance from the teacher, noise left out.
@@ -36,7 +38,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from experiment import Report, learned_once, make_parser, parse, progress
+from experiment import Report, add_missing, learned_once, make_parser, parse, progress
 from stacks import Network, Training, make_rows, train
 
 from skibias import ActivationLearner
@@ -59,6 +61,7 @@ MODELS = {  # by name, the factor on the first weights
     "learned": SMALL,
 }
 COLUMNS = {
+    "columns": "d",
     "samples": "d",
     "model": 17,
     "seed": "d",
@@ -68,6 +71,7 @@ COLUMNS = {
     "linear train loss": ".5f",
     "linear test loss": ".5f",
 }
+N_KEYS = 5
 
 
 class Setting(NamedTuple):
@@ -76,12 +80,13 @@ class Setting(NamedTuple):
     sizes: tuple[int, ...] = (16, 32, 64, 128, 256, 512, 1024)
     seeds: tuple[int, ...] = (0, 1, 2)
     width: int = 256
-    n_steps: int = 8000
+    n_steps: int = 6000
     n_outer_steps: int = 200
     n_learning_samples: int = 128
+    other_columns: tuple[int, ...] = (2, 10)  # for ReLU
 
 
-QUICK = Setting((8, 64), (0, 1), 32, 400, 10, 40)
+QUICK = Setting((8, 64), (0, 1), 32, 400, 10, 40, ())
 
 
 class Samples(NamedTuple):
@@ -92,10 +97,10 @@ class Samples(NamedTuple):
     truth: np.ndarray  # (n,), without
 
 
-def draw_samples(n_samples, seed) -> Samples:
+def draw_samples(n_samples, seed, n_columns=N_COLUMNS) -> Samples:
     """Draw samples of a linear teacher, whose slope is one along the first column."""
     generator = np.random.default_rng(seed)
-    X = generator.normal(size=(n_samples, N_COLUMNS))
+    X = generator.normal(size=(n_samples, n_columns))
     return Samples(X, X[:, 0] + NOISE * generator.normal(size=n_samples), X[:, 0])
 
 
@@ -124,23 +129,23 @@ def learn(setting: Setting):
 
 def run(setting: Setting, learned, report: Report):
     """Train the networks that the report lacks, all of one number of samples side by side."""
-    test = draw_samples(N_TEST, TEST_SEED)
-    for size in setting.sizes:
+    models = {N_COLUMNS: list(MODELS)} | {number: ["relu"] for number in setting.other_columns}
+    for n_columns, size in itertools.product(models, setting.sizes):
         # Equal activations follow one another, so that they are evaluated at once.
         missing = [
             (model, seed)
-            for model, seed in itertools.product(MODELS, setting.seeds)
-            if not report.is_done(size, model, seed, setting.n_steps)
+            for model, seed in itertools.product(models[n_columns], setting.seeds)
+            if not report.is_done(n_columns, size, model, seed, setting.n_steps)
         ]
         if missing:
-            for record in measure(setting, size, missing, learned, test):
-                report.add(record)
+            add_missing(report, measure(setting, n_columns, size, missing, learned), N_KEYS)
 
 
-def measure(setting: Setting, size, runs, learned, test: Samples):
+def measure(setting: Setting, n_columns, size, runs, learned):
     """Return the records of networks (model, seed), each on samples of its own seed."""
+    test = draw_samples(N_TEST, TEST_SEED, n_columns)
     networks = [network_of(model, seed, learned) for model, seed in runs]
-    samples = [draw_samples(size, seed) for _, seed in runs]
+    samples = [draw_samples(size, seed, n_columns) for _, seed in runs]
     rows = side_by_side([make_rows(own.X, own.y) for own in samples])
     judge = partial(losses, rows=rows, test=make_rows(test.X, test.truth))
     interval = setting.n_steps // N_EVALUATIONS
@@ -148,11 +153,11 @@ def measure(setting: Setting, size, runs, learned, test: Samples):
     steps = train(networks, rows, training, judge)
     linear = [linear_losses(own, test) for own in samples]
     records = []
-    for evaluation in progress(steps, N_EVALUATIONS + 1, f"{size} samples"):
+    for evaluation in progress(steps, N_EVALUATIONS + 1, f"{size} samples of {n_columns} columns"):
         losses_of = zip(*(part.tolist() for part in evaluation.scores.values()), strict=True)
         for (model, seed), own, own_linear in zip(runs, losses_of, linear, strict=True):
             numbers = [float(f"{loss:.4g}") for loss in (*own, *own_linear)]
-            cells = (size, model, seed, evaluation.step, *numbers)
+            cells = (n_columns, size, model, seed, evaluation.step, *numbers)
             records.append(dict(zip(COLUMNS, cells, strict=True)))
     return records
 
@@ -182,12 +187,17 @@ def last_step(records) -> int:
     return max(int(record["step"]) for record in records)
 
 
-def medians(records, model, column, step):
-    """Return the (samples, median over the seeds) of a column after some step."""
+def select(records, model, step, n_columns=N_COLUMNS):
+    """Return the records of a model after some step."""
+    wanted = {"model": model, "step": str(step), "columns": str(n_columns)}
+    return [r for r in records if all(r[name] == value for name, value in wanted.items())]
+
+
+def medians(records, column):
+    """Return the (samples, median over the seeds) of a column of selected records."""
     by_size = {}
     for record in records:
-        if record["model"] == model and int(record["step"]) == step:
-            by_size.setdefault(int(record["samples"]), []).append(column_value(record, column))
+        by_size.setdefault(int(record["samples"]), []).append(column_value(record, column))
     return [(size, statistics.median(by_size[size])) for size in sorted(by_size)]
 
 
@@ -218,19 +228,35 @@ def show(records):
     """Print the medians over the seeds, the thresholds, and what the last half changed."""
     last = last_step(records)
     for column in ("ratio", "test loss"):
-        sizes = [size for size, _ in medians(records, "relu", column, last)]
+        sizes = [size for size, _ in medians(select(records, "relu", last), column)]
         print(f"\nmedian {column}".ljust(26) + "".join(f"{size:>9}" for size in sizes))
         for model in MODELS:
-            values = [value for _, value in medians(records, model, column, last)]
-            print(model.ljust(25) + "".join(f"{value:>9.4f}" for value in values))
-    linear = [value for _, value in medians(records, "relu", "linear test loss", last)]
-    print("linear regression".ljust(25) + "".join(f"{value:>9.4f}" for value in linear))
+            print_values(model, medians(select(records, model, last), column))
+        for model, n_columns in other_runs(records):
+            own = select(records, model, last, n_columns)
+            print_values(f"{model}, {n_columns} columns", medians(own, column))
+    print_values("linear regression", medians(select(records, "relu", last), "linear test loss"))
     print()
-    for model in MODELS:
+    for model, n_columns in [*((model, N_COLUMNS) for model in MODELS), *other_runs(records)]:
         at, half_way = (
-            threshold(medians(records, model, "ratio", step)) for step in (last, last // 2)
+            threshold(medians(select(records, model, step, n_columns), "ratio"))
+            for step in (last, last // 2)
         )
-        print(f"{model}: threshold at {at:.0f} samples, {half_way:.0f} after half of the steps")
+        print(
+            f"{model}, {n_columns} columns: threshold at {at:.0f} samples, "
+            f"{half_way:.0f} after half of the steps"
+        )
+
+
+def print_values(name, points):
+    """Print a line of a table."""
+    print(name.ljust(25) + "".join(f"{value:>9.4f}" for _, value in points))
+
+
+def other_runs(records):
+    """Return the (model, columns) that there are beside the usual number of columns."""
+    counts = {int(record["columns"]) for record in records} - {N_COLUMNS}
+    return [("relu", n_columns) for n_columns in sorted(counts)]
 
 
 def draw(records, path):
@@ -238,31 +264,38 @@ def draw(records, path):
     from matplotlib.figure import Figure
 
     last = last_step(records)
-    figure = Figure(figsize=(12, 4), layout="constrained")
+    figure = Figure(figsize=(13, 4.2), layout="constrained")
     ratio, test, time = figure.subplots(1, 3)
     for number, model in enumerate(MODELS):
-        for axes, column in ((ratio, "ratio"), (test, "test loss")):
-            draw_seeds(axes, records, model, column, last, f"C{number}")
-    linear = medians(records, "relu", "linear test loss", last)
+        own = select(records, model, last)
+        draw_seeds(ratio, own, "ratio", model, f"C{number}")
+        draw_seeds(test, own, "test loss", model, f"C{number}")
+    for style, (model, n_columns) in zip(("--", ":"), other_runs(records), strict=False):
+        points = medians(select(records, model, last, n_columns), "ratio")
+        ratio.plot(
+            *zip(*points, strict=True), style, color="C0", label=f"relu, {n_columns} columns"
+        )
+    linear = medians(select(records, "relu", last), "linear test loss")
     test.plot(*zip(*linear, strict=True), "k--", label="linear regression")
-    ratio.axhline(SIMPLE, color="grey", linewidth=0.8, linestyle=":")
-    ratio.set(xscale="log", ylabel="training loss / that of linear regression", ylim=(-0.05, 1.1))
-    test.set(xscale="log", yscale="log", ylabel="squared distance from the teacher")
+    ratio.axhline(SIMPLE, color="grey", linewidth=0.8)
+    sizes = [size for size, _ in linear]
     for axes in (ratio, test):
-        axes.set_xlabel("training samples")
-    ratio.set_title("Interpolates (0), or is simple (1)")
-    test.set_title("Test loss")
-    test.legend(fontsize=8)
+        axes.set(xscale="log", xlabel="training samples")
+        axes.set_xticks(sizes, labels=sizes)
+        axes.minorticks_off()
+        axes.legend(fontsize=8)
+    ratio.set_title("0: interpolates, 1: is as simple as a line")
+    ratio.set(ylabel="training loss / that of linear regression", ylim=(-0.05, 1.1))
+    test.set(yscale="log", ylabel="mean squared distance from the teacher", title="Test loss")
     draw_time(time, records)
     figure.savefig(path, dpi=100)
 
 
-def draw_seeds(axes, records, model, column, step, color):
-    """Draw a model's medians as a line and its seeds as points."""
-    axes.plot(*zip(*medians(records, model, column, step), strict=True), color=color, label=model)
-    own = [r for r in records if r["model"] == model and int(r["step"]) == step]
-    sizes = [int(record["samples"]) for record in own]
-    values = [column_value(record, column) for record in own]
+def draw_seeds(axes, records, column, label, color):
+    """Draw the medians of selected records as a line, and the seeds as points."""
+    axes.plot(*zip(*medians(records, column), strict=True), color=color, label=label)
+    sizes = [int(record["samples"]) for record in records]
+    values = [column_value(record, column) for record in records]
     axes.plot(sizes, values, ".", color=color, alpha=0.5)
 
 
@@ -270,11 +303,13 @@ def draw_time(axes, records):
     """Draw how the ratio of ReLU networks falls, by number of samples."""
     from matplotlib import colormaps
 
-    sizes = sorted({int(record["samples"]) for record in records})
     steps = sorted({int(record["step"]) for record in records} - {0})
-    for number, size in enumerate(sizes):
-        ratios = [dict(medians(records, "relu", "ratio", step))[size] for step in steps]
-        color = colormaps["viridis"](number / max(1, len(sizes) - 1))
+    curves = {}
+    for step in steps:
+        for size, ratio in medians(select(records, "relu", step), "ratio"):
+            curves.setdefault(size, []).append(ratio)
+    for number, (size, ratios) in enumerate(curves.items()):
+        color = colormaps["viridis"](number / len(curves))
         axes.plot(steps, ratios, ".-", color=color, label=f"{size} samples")
     axes.set(xlabel="steps", ylabel="training loss / that of linear regression", ylim=(-0.05, 1.1))
     axes.set_title("ReLU, small start, while it trains")
@@ -285,7 +320,7 @@ def main():
     options = parse(make_parser(__doc__.splitlines()[0]))
     setting = QUICK if options.quick else Setting()
     learned = learned_once(options.activations / "linear_teacher.json", partial(learn, setting))
-    report = Report(COLUMNS, 4, options.results / "optimization_threshold.csv")
+    report = Report(COLUMNS, N_KEYS, options.results / "optimization_threshold.csv")
     run(setting, learned, report)
     show(report.records)
     draw(report.records, options.results / "optimization_threshold.png")
