@@ -135,6 +135,8 @@ def test_weights_count_like_repeated_rows(iris):
         ({"hidden_layer_sizes": (8, -1)}, "'hidden_layer_sizes' parameter"),
         ({"validation": 1.5}, "'validation' parameter"),
         ({"validation": (1, 2, 3)}, "'validation' parameter.*pair"),
+        ({"validation": [np.ones((5, 2)), np.arange(5)]}, "'validation' parameter.*be a tuple"),
+        ({"validation": []}, "'validation' parameter.*holds splits"),
         ({"smoothness": -1}, "'smoothness' parameter"),
         ({"device": "cuda:77"}, "'device' parameter"),
         ({"init": "ramps"}, "'init' parameter.*'ramps'"),
