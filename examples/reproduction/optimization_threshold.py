@@ -16,14 +16,15 @@ descent with momentum on all rows from first weights that are 0.001 of the usual
     learned            from small first weights, with a function that was learned on other samples
                        of the teacher
 
-The first of them also with 2 and with 10 columns.
+The first of them also with 2 and with 10 columns, and in some cases for five times as many steps,
+which tells whether networks that do not interpolate would do so later.
 
 The training loss is compared with that of linear regression (1: the simple solution, 0: an
 interpolating one), and the threshold is where the median of this ratio over the seeds passes 1/2.
 The test loss is the mean squared distance from the teacher, noise left out.
 
 Differs from the article: momentum in place of gradient flow, a fixed number of steps in place of
-convergence, and biases. The last lines tell how much the last half of the steps still changed.
+convergence, and biases.
 
     python examples/reproduction/optimization_threshold.py
     python examples/reproduction/optimization_threshold.py --quick
@@ -84,9 +85,11 @@ class Setting(NamedTuple):
     n_outer_steps: int = 200
     n_learning_samples: int = 128
     other_columns: tuple[int, ...] = (2, 10)  # for ReLU
+    long_steps: int = 30_000  # for ReLU
+    long_runs: tuple[tuple[int, int], ...] = ((2, 128), (2, 512), (5, 512))  # (columns, samples)
 
 
-QUICK = Setting((8, 64), (0, 1), 32, 400, 10, 40, ())
+QUICK = Setting((8, 64), (0, 1), 32, 400, 10, 40, (), 800, ((5, 64),))
 
 
 class Samples(NamedTuple):
@@ -128,17 +131,28 @@ def learn(setting: Setting):
 
 
 def run(setting: Setting, learned, report: Report):
-    """Train the networks that the report lacks, all of one number of samples side by side."""
+    """Train the networks of all models and numbers of samples that the report lacks."""
     models = {N_COLUMNS: list(MODELS)} | {number: ["relu"] for number in setting.other_columns}
     for n_columns, size in itertools.product(models, setting.sizes):
-        # Equal activations follow one another, so that they are evaluated at once.
-        missing = [
-            (model, seed)
-            for model, seed in itertools.product(models[n_columns], setting.seeds)
-            if not report.is_done(n_columns, size, model, seed, setting.n_steps)
-        ]
-        if missing:
-            add_missing(report, measure(setting, n_columns, size, missing, learned), N_KEYS)
+        run_size(setting, (n_columns, size), models[n_columns], learned, report)
+
+
+def run_long(setting: Setting, report: Report):
+    """Train ReLU networks for longer."""
+    for case in setting.long_runs:
+        run_size(setting._replace(n_steps=setting.long_steps), case, ["relu"], None, report)
+
+
+def run_size(setting: Setting, case, models, learned, report: Report):
+    """Train the networks of a case (columns, samples) side by side."""
+    # Equal activations follow one another, so that they are evaluated at once.
+    missing = [
+        (model, seed)
+        for model, seed in itertools.product(models, setting.seeds)
+        if not report.is_done(*case, model, seed, setting.n_steps)
+    ]
+    if missing:
+        add_missing(report, measure(setting, *case, missing, learned), N_KEYS)
 
 
 def measure(setting: Setting, n_columns, size, runs, learned):
@@ -248,6 +262,23 @@ def show(records):
         )
 
 
+def show_long(records):
+    """Print the ratio while networks train for longer."""
+    print("\nmedian ratio in longer training, by columns, samples and step")
+    for (n_columns, size), points in long_curves(records).items():
+        values = "  ".join(f"{step}: {ratio:.3f}" for step, ratio in points)
+        print(f"{n_columns:>4} {size:>5}  {values}")
+
+
+def long_curves(records):
+    """Return the (step, median ratio), from the second evaluation on, by (columns, samples)."""
+    curves = {}
+    for n_columns, step in sorted({(int(r["columns"]), int(r["step"])) for r in records}):
+        for size, ratio in medians(select(records, "relu", step, n_columns), "ratio"):
+            curves.setdefault((n_columns, size), []).append((step, ratio))
+    return {case: points[1:] for case, points in curves.items()}
+
+
 def print_values(name, points):
     """Print a line of a table."""
     print(name.ljust(25) + "".join(f"{value:>9.4f}" for _, value in points))
@@ -259,7 +290,7 @@ def other_runs(records):
     return [("relu", n_columns) for n_columns in sorted(counts)]
 
 
-def draw(records, path):
+def draw(records, long_records, path):
     """Draw both losses against the number of samples, and the ratio against the steps."""
     from matplotlib.figure import Figure
 
@@ -287,8 +318,8 @@ def draw(records, path):
     ratio.set_title("0: interpolates, 1: is as simple as a line")
     ratio.set(ylabel="training loss / that of linear regression", ylim=(-0.05, 1.1))
     test.set(yscale="log", ylabel="mean squared distance from the teacher", title="Test loss")
-    draw_time(time, records)
-    figure.savefig(path, dpi=100)
+    draw_time(time, records, long_records)
+    figure.savefig(path, dpi=90)
 
 
 def draw_seeds(axes, records, column, label, color):
@@ -299,21 +330,24 @@ def draw_seeds(axes, records, column, label, color):
     axes.plot(sizes, values, ".", color=color, alpha=0.5)
 
 
-def draw_time(axes, records):
+def draw_time(axes, records, long_records):
     """Draw how the ratio of ReLU networks falls, by number of samples."""
     from matplotlib import colormaps
 
-    steps = sorted({int(record["step"]) for record in records} - {0})
-    curves = {}
-    for step in steps:
-        for size, ratio in medians(select(records, "relu", step), "ratio"):
-            curves.setdefault(size, []).append(ratio)
-    for number, (size, ratios) in enumerate(curves.items()):
-        color = colormaps["viridis"](number / len(curves))
-        axes.plot(steps, ratios, ".-", color=color, label=f"{size} samples")
-    axes.set(xlabel="steps", ylabel="training loss / that of linear regression", ylim=(-0.05, 1.1))
-    axes.set_title("ReLU, small start, while it trains")
-    axes.legend(fontsize=8)
+    usual = [record for record in records if int(record["columns"]) == N_COLUMNS]
+    curves = long_curves(usual)
+    colors = dict(zip(curves, colormaps["viridis"](np.linspace(0, 0.9, len(curves))), strict=True))
+    for (n_columns, size), points in curves.items():
+        color = colors[n_columns, size]
+        axes.plot(*zip(*points, strict=True), ".-", color=color, label=f"{size} samples")
+    for (n_columns, size), points in long_curves(long_records).items():
+        color = colors.get((n_columns, size))
+        label = None if color is not None else f"{size} samples, {n_columns} columns"
+        axes.plot(*zip(*points, strict=True), "x--", color=color, label=label)
+    axes.set(xlabel="steps", xscale="log", ylim=(-0.05, 1.1))
+    axes.set(ylabel="training loss / that of linear regression")
+    axes.set_title("relu while it trains; dashed: for longer")
+    axes.legend(fontsize=7, loc="lower left")
 
 
 def main():
@@ -322,8 +356,12 @@ def main():
     learned = learned_once(options.activations / "linear_teacher.json", partial(learn, setting))
     report = Report(COLUMNS, N_KEYS, options.results / "optimization_threshold.csv")
     run(setting, learned, report)
+    long_report = Report(COLUMNS, N_KEYS, options.results / "optimization_threshold_long.csv")
+    run_long(setting, long_report)
     show(report.records)
-    draw(report.records, options.results / "optimization_threshold.png")
+    show_long(long_report.records)
+    path = options.results / "optimization_threshold.png"
+    draw(report.records, long_report.records, path)
 
 
 if __name__ == "__main__":
