@@ -82,7 +82,7 @@ def test_commands_leave_records_a_figure_and_activations(name, activations, outp
 def test_hat_measures_all_activations_at_the_best_rates(hat, output_of, folder):
     records = records_of(folder / "quick" / "hat.csv")
     rates = records_of(folder / "quick" / "hat_rates.csv")
-    activations = {"waves": [*hat.FIXED, *hat.LEARNED], "digits": list(hat.FIXED)}
+    activations = {"waves": [*hat.FIXED, *hat.WAVES_ONLY, *hat.LEARNED], "digits": list(hat.FIXED)}
     for problem, names in activations.items():
         for optimizer in hat.OPTIMIZERS:
             for name in names:
