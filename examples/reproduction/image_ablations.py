@@ -6,7 +6,8 @@ nearest-neighbour interpolation is worse; an outer loss on held-out data is bett
 training data, and as good as one on the test data themselves.
 
 Table 1: an activation is learned from zeros with four seeds. The best one is chosen by the
-validation accuracy of fresh networks. Table 2: fresh networks with the best one, interpolated in
+validation accuracy of fresh networks. ReLU is also given three times the steps, since it learns
+more slowly. Table 2: fresh networks with the best one, interpolated in
 three ways between the same knots. Table 3: the outer loss is that on the training rows, on 10,000
 other training images, or on the test images. The last one is cheating, as in the paper, and only
 says what there is to gain.
@@ -44,13 +45,13 @@ from tabular.figures import INK, figure, plain
 from skibias import SplineActivation
 
 TASK = Task("fashion", "regression", depth=1)
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS = (0, 1, 2)
 RESTARTS = (0, 1, 2, 3)
 OUTER_SEEDS = (0, 1)  # restarts of Table 3
 OUTER_PARTS = {"training data": "train", "held-out data": "spare", "test data": "test"}
 CUBIC_CELLS = 8  # linear pieces that stand for a cubic one
 COLUMNS = {
-    "variant": 14,
+    "variant": 15,
     "restart": "d",
     "seed": "d",
     "step": "d",
@@ -89,6 +90,8 @@ def run(report, setting, folder):
     images = load_images(TASK.name, setting)
     measure = partial(measure_networks, report, images, setting)
     measure("ReLU", 0, FIXED["ReLU"])
+    longer = setting._replace(n_steps=3 * setting.n_steps)
+    measure_networks(report, images, longer, "ReLU, 3 x steps", 0, FIXED["ReLU"])
     for restart in progress(RESTARTS, len(RESTARTS), "restarts"):
         learner = make_learner(TASK, setting, "zeros", seed=restart)
         measure("linear", restart, learn(learner, images, restart_path(folder, restart)))
@@ -199,7 +202,11 @@ def tables_of(records):
         name: mean_gains(select(records, variant=name)) for name in ("nearest", "cubic")
     }
     return {
-        "Table 1: restarts": {"mean of restarts": mean_gains(linear), "best restart": best},
+        "Table 1: restarts": {
+            "ReLU, 3 x steps": mean_gains(select(records, variant="ReLU, 3 x steps")),
+            "mean of restarts": mean_gains(linear),
+            "best restart": best,
+        },
         "Table 2: interpolation": {
             "nearest": interpolations["nearest"],
             "linear": best,
@@ -222,11 +229,9 @@ def show(records, tables):
     for title, table in tables.items():
         print(f"\n{title}, gain over ReLU in points (paper)")
         for name, numbers in table.items():
-            spread = numbers.std(ddof=1)
-            print(
-                f"  {name:17} median {np.median(numbers):+.1f}, mean {numbers.mean():+.1f} "
-                f"± {spread:.1f} ({PAPER[name] - PAPER_RELU:+.1f})"
-            )
+            text = f"  {name:17} median {np.median(numbers):+.1f}, mean {numbers.mean():+.1f} "
+            text += f"± {numbers.std(ddof=1):.1f}"
+            print(text, f"({PAPER[name] - PAPER_RELU:+.1f})" if name in PAPER else "")
 
 
 # The figure: gains above, the functions that they belong to below.

@@ -18,6 +18,7 @@ LARGEST_SLOPE = 3.0
 SMALLEST_SLOPE = 0.05  # below it, any smooth shape is a line or a parabola over the knots
 LARGEST_SHIFT = 15.0  # LARGEST_SLOPE times the end of the knots
 STARTS = tuple(product((-1, 1), (0.1, 0.3, 1.0, 2.5), np.linspace(-6, 6, 13)))  # sign of b, |b|, c
+VISITED = (0.01, 0.99)  # quantiles between which arguments count
 N_REFINED = 20  # of the starts, those that are nearest
 
 
@@ -42,8 +43,12 @@ def gelu(z: np.ndarray) -> np.ndarray:
 
 
 def visited_points(preactivations: np.ndarray, n_points: int = 301) -> np.ndarray:
-    """Return evenly spaced quantiles: equal weights on them are those of the density."""
-    return np.quantile(preactivations, (np.arange(n_points) + 0.5) / n_points)
+    """Return evenly spaced quantiles, from 1 % to 99 %.
+
+    Equal weights on them are those of the density. Beyond lie few arguments, some of them outside
+    the knots, which would count much: there a spline is constant and a ReLU is not.
+    """
+    return np.quantile(preactivations, np.linspace(*VISITED, n_points))
 
 
 def fit_shape(shape: Callable[[np.ndarray], np.ndarray], z: np.ndarray, heights: np.ndarray) -> Fit:
