@@ -23,6 +23,7 @@ are learned once. Sizes as in `image_tasks.py`.
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import numpy as np
 import torch
@@ -99,11 +100,11 @@ def run(report, setting, folder):
     function = read(restart_path(folder, best))
     measure("nearest", best, NearestActivation(function))
     measure("cubic", best, cubic_activation(function))
-    for name, part in progress(OUTER_PARTS.items(), len(OUTER_PARTS), "outer losses"):
-        outer_rows = learning_rows(getattr(images, part), TASK.kind)
-        for restart in OUTER_SEEDS:
-            learner = make_learner(TASK, setting, "zeros", seed=restart, validation=outer_rows)
-            measure(name, restart, learn(learner, images, outer_path(folder, name, restart)))
+    units = list(product(OUTER_SEEDS, OUTER_PARTS))
+    for restart, name in progress(units, len(units), "outer losses"):
+        outer_rows = learning_rows(getattr(images, OUTER_PARTS[name]), TASK.kind)
+        learner = make_learner(TASK, setting, "zeros", seed=restart, validation=outer_rows)
+        measure(name, restart, learn(learner, images, outer_path(folder, name, restart)))
 
 
 def learn(learner, images, path):

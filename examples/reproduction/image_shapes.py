@@ -7,7 +7,6 @@ their density.
 """
 
 from collections.abc import Callable
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -17,9 +16,11 @@ from scipy.special import ndtr
 LARGEST_SLOPE = 3.0
 SMALLEST_SLOPE = 0.05  # below it, any smooth shape is a line or a parabola over the knots
 LARGEST_SHIFT = 15.0  # LARGEST_SLOPE times the end of the knots
-STARTS = tuple(product((-1, 1), (0.1, 0.3, 1.0, 2.5), np.linspace(-6, 6, 13)))  # sign of b, |b|, c
+# From where slope and shift are searched for: the best shift for every slope.
+SLOPES = (-2.5, -1.0, -0.3, -0.1, 0.1, 0.3, 1.0, 2.5)
+SHIFTS = np.linspace(-6, 6, 13)
+MOST_STEPS = 30  # of a search; along degenerate directions, it never ends
 VISITED = (0.01, 0.99)  # quantiles between which arguments count
-N_REFINED = 20  # of the starts, those that are nearest
 
 
 class Fit(NamedTuple):
@@ -55,21 +56,23 @@ def fit_shape(shape: Callable[[np.ndarray], np.ndarray], z: np.ndarray, heights:
     """Return the best fit to heights (m,) at the arguments z (m,), by least squares.
 
     Scale and offset follow from slope and shift (variable projection), which are searched for
-    from the best of many starts, also with a mirrored argument.
+    from several starts, also with a mirrored argument.
     """
     z, heights = np.asarray(z, dtype=np.float64), np.asarray(heights, dtype=np.float64)
 
     def misses(point, sign):
         return _projected(shape(sign * point[0] * z + point[1]), heights)[0]
 
-    starts = sorted(STARTS, key=lambda start: _length(misses(start[1:], start[0])))
+    bounds = ((SMALLEST_SLOPE, -LARGEST_SHIFT), (LARGEST_SLOPE, LARGEST_SHIFT))
     fits = []
-    for sign, *start in starts[:N_REFINED]:
-        bounds = ((SMALLEST_SLOPE, -LARGEST_SHIFT), (LARGEST_SLOPE, LARGEST_SHIFT))
-        found = least_squares(misses, start, bounds=bounds, kwargs={"sign": sign})
-        slope, shift = map(float, found.x)
+    for start in SLOPES:
+        sign, steepness = np.sign(start), abs(start)
+        points = [(steepness, shift) for shift in SHIFTS]
+        best = min(points, key=lambda point, sign=sign: _length(misses(point, sign)))
+        settings = {"bounds": bounds, "max_nfev": MOST_STEPS, "kwargs": {"sign": sign}}
+        slope, shift = map(float, least_squares(misses, best, **settings).x)
         miss, scale, offset = _projected(shape(sign * slope * z + shift), heights)
-        fits.append(Fit(_length(miss), scale, sign * slope, shift, offset))
+        fits.append(Fit(_length(miss), scale, float(sign * slope), shift, offset))
     return min(fits)
 
 

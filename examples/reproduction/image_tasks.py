@@ -63,6 +63,13 @@ class Task(NamedTuple):
     depth: int
 
 
+class Schedule(NamedTuple):
+    """How long activations are learned."""
+
+    n_outer_steps: int
+    horizon: int  # inner steps in the life of a network
+
+
 class Setting(NamedTuple):
     """How large everything is."""
 
@@ -74,12 +81,16 @@ class Setting(NamedTuple):
     interval: int  # steps between evaluations
     n_paths: int  # of TV complexity
     learned_width: int  # of the networks that activations are learned in
-    n_outer_steps: int
-    horizon: int
+    shallow: Schedule  # of learning in one hidden layer
+    deep: Schedule  # in several
 
 
-FULL = Setting(20_000, 5_000, 10_000, 128, 3_000, 100, 200, 64, 300, 600)
-QUICK = Setting(600, 300, 300, 32, 60, 20, 20, 16, 20, 60)
+# Schedules were chosen on validation rows. Fashion-MNIST as regression, from zeros, 3 layers: 73 %
+# with the short schedule, 67 % with the long one; MNIST, 1 layer: 58 % and 62 %.
+FULL = Setting(
+    20_000, 5_000, 10_000, 128, 3_000, 100, 200, 64, Schedule(800, 2_000), Schedule(300, 600)
+)
+QUICK = Setting(400, 200, 300, 32, 40, 20, 10, 16, Schedule(8, 30), Schedule(8, 30))
 
 
 class Part(NamedTuple):
@@ -152,12 +163,12 @@ def hit_rates(outputs: Tensor, y: Tensor) -> Tensor:
 
 def make_learner(task: Task, setting: Setting, start: str, seed: int, **changes):
     """Return a learner for a task; ``start`` is "relu" or "zeros"."""
+    schedule = setting.shallow if task.depth == 1 else setting.deep
     parameters = {
         "init": start,
         "n_restarts": 1,
         "n_networks": 4,
-        "horizon": setting.horizon,
-        "n_outer_steps": setting.n_outer_steps,
+        **schedule._asdict(),
         "outer_step": "clipped",
         "outer_learning_rate": OUTER_RATES[start],
         "hidden_layer_sizes": (setting.learned_width,) * task.depth,

@@ -87,7 +87,7 @@ def find_activation(name, images, setting, folder):
         return FIXED[name]
     sets = LEARNED_ON[name]
     task = Task("_".join(sets), "regression", DEPTH)
-    n_outer_steps = len(sets) * setting.n_outer_steps
+    n_outer_steps = len(sets) * setting.deep.n_outer_steps
     learner = make_learner(task, setting, "zeros", seed=0, n_outer_steps=n_outer_steps)
     tasks = [learning_rows(images[own].train, task.kind) for own in sets]
     path = folder / f"{task.name}_regression_zeros_depth{DEPTH}.json"
