@@ -7,7 +7,8 @@ classification looks like GELU; accuracy goes with TV complexity for regression,
 classification.
 
 For every set, kind of task and depth an activation is learned on training rows from a ReLU start
-and from zeros, in networks of width 64. Fresh networks of width 128 are trained with it, and with
+and from zeros, in networks of width 64. The one from zeros in one hidden layer is also used in
+deeper networks. Fresh networks of width 128 are trained with it, and with
 ReLU, GELU and tanh(4z), from the same first weights on the same batches. Each network is judged at
 the step with the best validation accuracy, by the average of its weights over the last 50 steps.
 
@@ -52,8 +53,9 @@ from tabular.figures import FAINT, INK, figure, plain
 
 DEPTHS = (1, 3)
 SEEDS = (0, 1, 2)
-STARTS = {"learned from ReLU": "relu", "learned from zeros": "zeros"}
-ACTIVATIONS = ("ReLU", "learned from zeros", "learned from ReLU", "GELU", "tanh(4z)")
+STARTS = {"learned from zeros": "zeros", "learned from ReLU": "relu"}
+SHALLOW = "zeros, in 1 layer"  # learned in networks of one hidden layer, used in deeper ones
+ACTIVATIONS = ("ReLU", *STARTS, SHALLOW, "GELU", "tanh(4z)")
 WATCHED_ROWS = 1000  # on which pre-activations are looked at
 COLUMNS = {
     "set": 8,
@@ -78,6 +80,7 @@ STYLES = {
     "tanh(4z)": ("#E69F00", "^"),
     "learned from ReLU": ("#0072B2", "D"),
     "learned from zeros": ("#D55E00", "*"),
+    SHALLOW: ("#CC79A7", "P"),
 }
 
 
@@ -94,7 +97,7 @@ def run(report, setting, folder):
     """Learn and measure what the report and the folder of activations lack."""
     images = {name: load_images(name, setting) for name in SETS}
     paths = {name: make_paths(images[name], setting) for name in SETS}
-    units = list(product(ACTIVATIONS, DEPTHS, KINDS, SETS))
+    units = [own for own in product(ACTIVATIONS, DEPTHS, KINDS, SETS) if own[:2] != (SHALLOW, 1)]
     for activation, depth, kind, name in progress(units, len(units), "networks"):
         key = name, kind, depth, activation
         seeds = [seed for seed in SEEDS if not report.is_done(*key, seed)]
@@ -109,6 +112,8 @@ def find_activation(name, task, images, setting, folder):
     """Return an activation by its name in this table; a learned one is learned, if need be."""
     if name in FIXED:
         return FIXED[name]
+    if name == SHALLOW:
+        name, task = "learned from zeros", task._replace(depth=1)
     learner = make_learner(task, setting, STARTS[name], seed=0)
     learn = partial(learner.learn, *learning_rows(images.train, task.kind))
     return learned_once(activation_path(folder, task, name), learn)[0]
@@ -149,7 +154,8 @@ def show(records):
         own = select(records, set=name, kind=kind, depth=depth)
         print(f"\n{name}, {kind}, hidden layers: {depth}")
         for activation in ACTIVATIONS:
-            print(f"  {activation:18}", _summary(own, activation))
+            if select(own, activation=activation):
+                print(f"  {activation:18}", _summary(own, activation))
     print()
     for name, kind in product(SETS, KINDS):
         rho, p = correlation(select(records, set=name, kind=kind))
@@ -162,7 +168,7 @@ def _summary(records, activation):
     gain = np.median(gains(own, select(records, activation="ReLU"), ("seed",)))
     text = f"median {np.median(accuracies):5.1f} % ({accuracies.min():.1f} to "
     text += f"{accuracies.max():.1f}), gain {gain:+.1f} points"
-    if activation not in STARTS:
+    if activation in FIXED:
         return text
     to_gelu, to_relu = (np.median(column(own, name)) for name in ("to GELU", "to ReLU"))
     return f"{text}; to GELU {to_gelu:.4f}, to ReLU {to_relu:.4f}, ratio {to_gelu / to_relu:.2f}"
@@ -198,7 +204,7 @@ def _draw_accuracies(axes, records):
         colour, marker = STYLES[activation]
         own = select(records, activation=activation)
         places = [DEPTHS.index(int(record["depth"])) for record in own]
-        shift = 0.14 * (number - (len(ACTIVATIONS) - 1) / 2)
+        shift = 0.12 * (number - (len(ACTIVATIONS) - 1) / 2)
         heights = 100 * column(own, "test")
         axes.plot(
             np.array(places) + shift,
