@@ -174,7 +174,7 @@ def _summary(records, activation):
     return f"{text}; to GELU {to_gelu:.4f}, to ReLU {to_relu:.4f}, ratio {to_gelu / to_relu:.2f}"
 
 
-# The figure. Columns of panels are tasks; rows are accuracies, shapes, and complexities.
+# The figure. Columns of panels are tasks; rows are gains, shapes, and complexities.
 
 
 def draw(records, folder):
@@ -186,36 +186,34 @@ def draw(records, folder):
         for axes in panels:
             plain(axes)
         panels[0].set_title(f"{name}, {kind}", fontsize=11)
-        _draw_accuracies(panels[0], task_records)
+        _draw_gains(panels[0], task_records)
         _draw_shapes(panels[1], task_records, Task(name, kind, DEPTHS[0]), folder)
         _draw_complexities(panels[2], task_records)
     for axes, label in zip(
-        grid[:, 0], ("test accuracy (%)", "learned activation", "test accuracy (%)"), strict=True
+        grid[:, 0],
+        ("gain over ReLU (points)", "learned activation", "test accuracy (%)"),
+        strict=True,
     ):
         axes.set_ylabel(label)
-    handles, labels = grid[0, 0].get_legend_handles_labels()
+    handles, labels = grid[2, 0].get_legend_handles_labels()
     own.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
     return own
 
 
-def _draw_accuracies(axes, records):
+def _draw_gains(axes, records):
     """Draw a dot per network, activations side by side at every depth."""
-    for number, activation in enumerate(ACTIVATIONS):
+    baseline = select(records, activation="ReLU")
+    for number, activation in enumerate(ACTIVATIONS[1:]):
         colour, marker = STYLES[activation]
         own = select(records, activation=activation)
-        places = [DEPTHS.index(int(record["depth"])) for record in own]
-        shift = 0.12 * (number - (len(ACTIVATIONS) - 1) / 2)
-        heights = 100 * column(own, "test")
-        axes.plot(
-            np.array(places) + shift,
-            heights,
-            marker,
-            color=colour,
-            markersize=6,
-            alpha=0.8,
-            label=activation,
-        )
-    axes.set_xticks(range(len(DEPTHS)), map(str, DEPTHS))
+        places = np.array([DEPTHS.index(int(record["depth"])) for record in own])
+        shift = 0.14 * (number - (len(ACTIVATIONS) - 2) / 2)
+        heights = gains(own, baseline, ("depth", "seed"))
+        axes.plot(places + shift, heights, marker, color=colour, alpha=0.8, label=activation)
+    axes.axhline(0, color=INK, linewidth=0.8)
+    medians = [100 * np.median(column(select(baseline, depth=own), "test")) for own in DEPTHS]
+    labels = [f"{depth}\nReLU {own:.1f} %" for depth, own in zip(DEPTHS, medians, strict=True)]
+    axes.set_xticks(range(len(DEPTHS)), labels)
     axes.set(xlabel="hidden layers", xlim=(-0.5, len(DEPTHS) - 0.5))
 
 
@@ -235,21 +233,21 @@ def _draw_shapes(axes, records, task, folder):
 
 def _draw_complexities(axes, records):
     """Draw a marker per network, hollow for the smallest depth."""
-    for record in records:
-        colour, marker = STYLES[record["activation"]]
-        face = "white" if record["depth"] == str(DEPTHS[0]) else colour
+    for depth, activation in product(reversed(DEPTHS), ACTIVATIONS):
+        own = select(records, depth=depth, activation=activation)
+        colour, marker = STYLES[activation]
         axes.plot(
-            float(record["complexity"]),
-            100 * float(record["test"]),
+            column(own, "complexity"),
+            100 * column(own, "test"),
             marker,
             color=colour,
-            markerfacecolor=face,
-            markersize=6,
+            markerfacecolor="white" if depth == DEPTHS[0] else colour,
+            label=activation if depth == DEPTHS[-1] else None,
         )
     rho, _ = correlation(records)
     axes.set_xscale("log")
     axes.xaxis.set_minor_formatter("")
-    axes.set(xlabel=f"TV complexity (Spearman {rho:+.2f})")
+    axes.set(xlabel=f"TV complexity (Spearman {rho:+.2f})\nhollow: {DEPTHS[0]} hidden layer")
 
 
 if __name__ == "__main__":
