@@ -249,6 +249,15 @@ def test_the_nearest_knot_gives_the_value_and_the_line_gives_the_slope(part):
     np.testing.assert_allclose(slopes, [0, 1, 1, 4, 4, 0])
 
 
+def test_a_function_and_its_negative_are_drawn_alike(part):
+    ablations = part("image_ablations")
+    rising, falling = (
+        SplineActivation([0, 1, 2], [0, 1, 5]),
+        SplineActivation([0, 1, 2], [0, -1, -5]),
+    )
+    assert ablations.upright(rising) == ablations.upright(falling) == rising
+
+
 def test_a_cubic_spline_stays_near_a_smooth_function(part):
     ablations = part("image_ablations")
     function = SplineActivation.from_function(np.sin, (-3, 3), 13)

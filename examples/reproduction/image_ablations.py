@@ -247,8 +247,9 @@ def draw(records, tables, folder):
         plain(axes)
         axes.set_title(title, fontsize=11)
         draw_gains(axes, table, paper)
-    _draw_restarts(grid[1, 0], best_restart(records), folder)
-    _draw_interpolations(grid[1, 1], read(restart_path(folder, best_restart(records))))
+    best = best_restart(records)
+    _draw_restarts(grid[1, 0], best, folder)
+    _draw_interpolations(grid[1, 1], upright(read(restart_path(folder, best))))
     _draw_outer_losses(grid[1, 2], folder)
     for axes in grid[1]:
         plain(axes)
@@ -259,9 +260,15 @@ def draw(records, tables, folder):
     return own
 
 
+def upright(function):
+    """Return a function or its negative, with which networks are the same, whichever rises."""
+    sign = 1.0 if function.knots @ function.values >= 0 else -1.0
+    return SplineActivation(function.knots, sign * function.values)
+
+
 def _draw_restarts(axes, best, folder):
     for restart in RESTARTS:
-        function = read(restart_path(folder, restart))
+        function = upright(read(restart_path(folder, restart)))
         label = f"restart {restart}" + (" (best)" if restart == best else "")
         axes.plot(function.knots, function.values, linewidth=1.2, label=label)
 
@@ -278,13 +285,9 @@ def _draw_interpolations(axes, function):
 
 
 def _draw_outer_losses(axes, folder):
-    for number, name in enumerate(OUTER_PARTS):
-        for restart in OUTER_SEEDS:
-            function = read(outer_path(folder, name, restart))
-            label = name if restart == OUTER_SEEDS[0] else None
-            axes.plot(
-                function.knots, function.values, color=f"C{number}", linewidth=1.2, label=label
-            )
+    for name in OUTER_PARTS:
+        function = upright(read(outer_path(folder, name, OUTER_SEEDS[0])))
+        axes.plot(function.knots, function.values, linewidth=1.2, label=name)
 
 
 if __name__ == "__main__":
