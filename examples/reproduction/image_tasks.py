@@ -90,7 +90,7 @@ class Setting(NamedTuple):
 FULL = Setting(
     20_000, 5_000, 10_000, 128, 3_000, 100, 200, 64, Schedule(800, 2_000), Schedule(300, 600)
 )
-QUICK = Setting(400, 200, 300, 32, 40, 20, 10, 16, Schedule(8, 30), Schedule(8, 30))
+QUICK = Setting(400, 200, 300, 32, 40, 20, 10, 16, Schedule(4, 20), Schedule(4, 20))
 
 
 class Part(NamedTuple):
