@@ -90,7 +90,7 @@ def main():
     report = Report(COLUMNS, 5, options.results / "images.csv")
     run(report, setting, options.activations)
     show(report.records)
-    draw(report.records, options.activations).savefig(options.results / "images.png", dpi=80)
+    draw(report.records, options.activations).savefig(options.results / "images.png", dpi=75)
 
 
 def run(report, setting, folder):
