@@ -113,7 +113,10 @@ def documented_defaults(text):
         default = re.search(r"\bdefault=(.*)$", match[2])
         values = [None] * len(names)
         if default is not None:
-            values = [default[1]] if len(names) == 1 else default[1].split(", ")
+            values = [default[1]]
+        if default is not None and len(names) > 1:  # "6.0 and 1.0", or one for all
+            values = re.split(", | and ", default[1])
+            values = values * len(names) if len(values) == 1 else values
         found |= dict(zip(names, values, strict=True))
     return found
 
@@ -153,14 +156,16 @@ def test_defaults_are_read_in_every_form():
         Text : of no parameter.
     b, c : int, default=10_000, 2
     d : str
-    e : tuple or \\
-list, default=(1, 2)
+    e : tuple or list, default=(1, 2)
+    f, g : float or None, default=None
+    h, i : float, default=6.0 and 1.0
 
     Returns
     -------
-    f : int, default=3
+    j : int, default=3
     """
     expected = {"a": '"x"', "b": "10_000", "c": "2", "d": None, "e": "(1, 2)"}
+    expected |= {"f": "None", "g": "None", "h": "6.0", "i": "1.0"}
     assert documented_defaults(text) == expected
 
 
