@@ -115,9 +115,9 @@ def episodic_steps(
     """Yield the states of P Algorithm 1, or those that follow the state ``start``.
 
     Outer step k draws a fresh split and fresh weights, makes k inner steps (docs, Eq. 6) and one
-    gradient step on the functions; a restart stops for good when its validation loss has not improved for
-    ``patience`` steps. With several tasks, step k is an episode of task k modulo their number,
-    and its loss is compared with earlier ones of the same task.
+    gradient step on the functions; a restart stops for good when its validation loss has not
+    improved for ``patience`` steps. With several tasks, step k is an episode of task k modulo
+    their number, and its loss is compared with earlier ones of the same task.
 
     Differs from the paper: the gradient is clipped, which only matters when it explodes.
     """
@@ -213,9 +213,10 @@ def _staggered_step(tasks: Sequence[Task], state: MetaState, settings: MetaSetti
 
 
 def _annealing(step: int, settings: MetaSettings) -> float:
-    """Return the factor on the outer learning rate after ``step`` steps, from 1 down to 0 (docs, Eq. 7).
+    """Return the factor on the outer learning rate after ``step`` steps, from 1 down to 0.
 
-    It follows the share of the steps, or that of the time where this is greater.
+    The formula is docs, Eq. 7. What counts is the share of the steps, or that of the time where
+    this is greater.
     The last step of all has a share of 1 - 1/n of the steps, and is given no more of the time.
     """
     time_share = min(settings.elapsed() - 1 / settings.n_outer_steps, 1.0)
