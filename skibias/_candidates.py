@@ -109,7 +109,7 @@ def learner_plan(learner, n_rows: int) -> TrainingPlan:
         learning_rate=learner.learning_rate,
         batch_size=learner.batch_size or n_rows,
         n_steps=learner.horizon,
-        patience=SCREENING_PATIENCE,
+        patience=learner.horizon,  # never: what is learned late counts as much
     )
 
 

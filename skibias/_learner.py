@@ -118,7 +118,7 @@ class ActivationLearner(BaseEstimator):
     validation : float, splitter or tuple of arrays, default=0.3
         Rows for the outer loss. A fraction: drawn anew for every network. A cross-validation
         splitter, or a number of folds: one of its splits is drawn. A pair ``(X, y)``: these
-        rows always, for example from another domain.
+        rows always, for example from another domain; of every data set, if there are several.
     smoothness : float, default=0.0
         Weight in the outer loss of the mean squared second difference of the heights.
     patience : int, default=20
@@ -254,8 +254,9 @@ class ActivationLearner(BaseEstimator):
         """Learn one activation function on one data set, or on several at once.
 
         The restarts are retrained from scratch with their function fixed, and the one with the
-        lowest loss on rows that its learning has not seen is returned. Networks of several
-        data sets share the function, not the weights.
+        lowest loss on held-out rows is returned: rows that its learning has not seen, or those of
+        an explicit ``validation`` (of several data sets, the lowest mean of their losses).
+        Networks of several data sets share the function, not the weights.
 
         Parameters
         ----------
@@ -282,7 +283,7 @@ class ActivationLearner(BaseEstimator):
         tasks = _tasks(X, y, sample_weight)
         seed = draw_seed(self.random_state)
         with one_thread():
-            prepared = [_prepare_task(self, *task, seed, device) for task in tasks]
+            prepared = _prepare_tasks(self, tasks, seed, device)
             learned = learn_activations(self, [data for data, _ in prepared], seed, device)
             candidates = learned_candidates(learned)
             comparisons = [compare(candidates, contest) for _, contest in prepared]
@@ -300,13 +301,37 @@ def _tasks(X, y, sample_weight):
     """Return (X, y, sample_weight) of each data set."""
     if y is not None:
         return [(X, y, sample_weight)]
-    pairs = isinstance(X, (list, tuple)) and len(X) > 0
+    if sample_weight is not None:
+        raise ValueError(
+            "The 'sample_weight' parameter of learn must be None without y: a list of (X, y) pairs "
+            f"has no weights. Got {type(sample_weight).__name__} instead."
+        )
+    if isinstance(X, (list, tuple)) and not X:
+        raise ValueError(
+            "The 'X' parameter of learn must hold at least one (X, y) pair where y is not given. "
+            f"Got {X!r} instead."
+        )
+    pairs = isinstance(X, (list, tuple))
     if not pairs or not all(isinstance(task, (list, tuple)) and len(task) == 2 for task in X):
         raise TypeError(
             "The 'X' parameter of learn must be an array with y beside it, or a list of (X, y) "
             f"pairs. Got {type(X).__name__} without y instead."
         )
     return [(*task, None) for task in X]
+
+
+def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Contest]]:
+    """Prepare every data set; of several, an error tells which one is wrong."""
+    prepared = []
+    for number, task in enumerate(tasks):
+        try:
+            prepared.append(_prepare_task(learner, *task, seed, device))
+        except ValueError as error:
+            if len(tasks) == 1:
+                raise
+            message = f"Pair {number} of the 'X' parameter of learn cannot be used. {error}"
+            raise ValueError(message) from error
+    return prepared
 
 
 def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningData, Contest]:
@@ -331,7 +356,7 @@ def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningD
         data = learning_data(learner, rows.take(kept), encoding)
         folds, compared = [(kept, held_out)], rows
     else:
-        outside = outside_rows(learner, scaler.transform, encoding)
+        outside = outside_rows(learner, scaler.transform, rows, encoding)
         data = learning_data(learner, rows, encoding, outside)
         folds = [tuple(part.numpy() for part in data.split(stream(seed, "contest")))]
         compared = data.rows

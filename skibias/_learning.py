@@ -120,18 +120,38 @@ def _index_split(train, validation):
     return torch.as_tensor(train), torch.as_tensor(validation)
 
 
-def outside_rows(learner, transform: Callable, encoding):
+def outside_rows(learner, transform: Callable, rows: WeightedRows, encoding):
     """Return the rows of an explicit ``validation=(X, y)``, prepared, or None.
+
+    ``rows`` are those of the data set that it is to validate.
 
     Raises
     ------
     ValueError
-        If it holds a class that does not occur in the training data.
+        If it cannot be used: other columns or targets than the data set's, or a class that does
+        not occur there.
     """
     if not isinstance(learner.validation, tuple):
         return None
-    X, y = check_X_y(*learner.validation, dtype=np.float64, multi_output=True)
-    return transform(X), encoding.numbers(y)
+    try:
+        X, y = check_X_y(*learner.validation, dtype=np.float64, multi_output=True)
+        _check_width("columns", X, rows.X)
+        _check_width("targets of a row", y, rows.y)
+        y = encoding.numbers(y) if encoding.classes is not None else y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "The 'validation' parameter of ActivationLearner must be a splitter, or a pair (X, y) "
+            f"that fits the data set. {error}"
+        ) from error
+    return transform(X), y.reshape(len(y), *rows.y.shape[1:])
+
+
+def _check_width(name, own, wanted) -> None:
+    """Raise ValueError unless the rows of both arrays hold as many numbers."""
+    if own[0].size != wanted[0].size:
+        raise ValueError(
+            f"The number of {name} must be {wanted[0].size}. Got {own[0].size} instead."
+        )
 
 
 def learn_activations(

@@ -152,7 +152,7 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
     weights_ : ndarray of shape (n_estimators, n_weights), float32
         Weights and biases of every network's layers.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X had column names that are all strings."""
 
 

@@ -342,7 +342,8 @@ def _learning_data(learner, problem, transform) -> LearningData:
     encoding = problem.encoding
     if encoding.classes is not None and learner.loss != "auto":
         encoding = encoding._replace(loss=learner.loss)
-    return learning_data(learner, rows, encoding, outside_rows(learner, transform, encoding))
+    outside = outside_rows(learner, transform, rows, encoding)
+    return learning_data(learner, rows, encoding, outside)
 
 
 def _compare(estimator, problem, candidates, input_sets) -> Verdict:

@@ -71,7 +71,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
     meta_history_ : dict
         ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``.
     n_features_in_ : int
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X had column names that are all strings.
 
     Examples

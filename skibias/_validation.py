@@ -27,6 +27,14 @@ def check_learner(learner) -> None:
         _refuse("domain", "be two finite numbers, the first one smaller", domain)
     if isinstance(learner.validation, tuple) and len(learner.validation) != 2:
         _refuse("validation", "be a pair (X, y) where it is a tuple", learner.validation)
+    if isinstance(learner.validation, list) and not _holds_splits(learner.validation):
+        rule = "be a tuple where it is a pair (X, y): a list holds splits into row numbers"
+        _refuse("validation", rule, learner.validation)
+
+
+def _holds_splits(parts: list) -> bool:
+    """Whether a list holds pairs (training rows, validation rows), at least one."""
+    return bool(parts) and all(isinstance(part, (tuple, list)) and len(part) == 2 for part in parts)
 
 
 def check_activation_learner(learner) -> None:

@@ -4,20 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-import sklearn.ensemble  # noqa: F401  (its threads can be limited only once it is loaded)
-from threadpoolctl import threadpool_limits
-
-import skibias  # noqa: F401
+from code_blocks import blocks, run_python
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELLS = {"bash", "sh", "shell", "console", "zsh"}
-
-
-def blocks(text):
-    """List the fenced blocks of a Markdown text as pairs (language, body)."""
-    pattern = r"^```(\w*)[^\n]*\n(.*?)^```[ \t]*$"
-    return re.findall(pattern, text, re.MULTILINE | re.DOTALL)
 
 
 def commands():
@@ -51,14 +42,7 @@ def test_every_file_that_is_named_exists():
 
 
 def test_the_python_blocks_run(capsys):
-    sources = [body for language, body in blocks(README) if language == "python"]
-    assert sources
-    names = {}
-    # One thread: on a busy machine, the trees' threads otherwise wait for each other far longer
-    # than they work.
-    with threadpool_limits(1):
-        for number, source in enumerate(sources):
-            exec(compile(source, f"README.md, block {number}", "exec"), names)
+    names = run_python(README, "README.md")
     accuracies = [float(text) for text in re.findall(r"0\.\d{3}$", capsys.readouterr().out, re.M)]
     assert len(accuracies) == len(names["models"]) + 1
     assert min(accuracies) > 0.7

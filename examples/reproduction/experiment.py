@@ -18,7 +18,7 @@ from skibias import SplineActivation
 EXAMPLES = Path(__file__).resolve().parents[1]
 sys.path.append(str(EXAMPLES / "benchmarks"))
 
-from tables import Report  # noqa: F401  also for the commands
+from tables import Report
 
 RESULTS = EXAMPLES / "results" / "reproduction"
 ACTIVATIONS = EXAMPLES / "results" / "activations"
@@ -50,6 +50,13 @@ def parse(parser: argparse.ArgumentParser) -> argparse.Namespace:
 def progress(steps: Iterable, total: int | None, name: str) -> Iterable:
     """Show a bar on stderr, where that is a terminal."""
     return tqdm(steps, total=total, desc=name, file=sys.stderr, disable=None)
+
+
+def add_missing(report: Report, records: Iterable[dict], n_keys: int) -> None:
+    """Report records, but for those that a run which was ended half way has left."""
+    for record in records:
+        if not report.is_done(*list(record.values())[:n_keys]):
+            report.add(record)
 
 
 def learned_once(

@@ -37,6 +37,7 @@ class Network(NamedTuple):
     seed: int  # of its first weights
     learning_rate: float
     weight_decay: float = 0.0
+    scale: float = 1.0  # factor on its first weights
 
 
 class Training(NamedTuple):
@@ -134,7 +135,10 @@ def _first_stack(networks: Sequence[Network], rows: Rows, training: Training) ->
         training.spectral_normalization,
     )
     weights = torch.stack(
-        [draw_weights(architecture, stream(network.seed, "weights")) for network in networks]
+        [
+            network.scale * draw_weights(architecture, stream(network.seed, "weights"))
+            for network in networks
+        ]
     )
     settings = _settings(networks, training)
     return _Stack(

@@ -40,7 +40,10 @@ FIXED_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def fixed_activation(name: str, prefactor: float | Tensor = 1.0) -> Activation:
-    """Return ``z -> g(prefactor * z)`` (P 3.3); a tensor (*R, 1, 1) gives each network its own."""
+    """Return ``z -> g(prefactor * z)`` (P 3.3; docs, Eq. 9).
+
+    A tensor (*R, 1, 1) gives each network its own prefactor.
+    """
     function = FIXED_FUNCTIONS[name]
     if isinstance(prefactor, float) and prefactor == 1.0:
         return lambda z, layer: function(z)

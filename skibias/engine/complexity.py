@@ -25,8 +25,8 @@ RANK_DECIMALS = 5
 def path_variation(values: Tensor) -> Tensor:
     """Return sum_i |f_{i+1} - f_i| (*R,) of values (*R, m), straight line subtracted (P, App. F).
 
-    Subtracting the line between the first and last value subtracts its constant increment from
-    every increment.
+    The formula is docs, Eq. 10. Subtracting the line between the first and last value subtracts
+    its constant increment from every increment.
     """
     increments = values.diff(dim=-1)
     line = (values[..., -1:] - values[..., :1]) / increments.shape[-1]

@@ -1,5 +1,7 @@
 """Bi-level optimisation of activation functions (P Algorithm 1), for many restarts at once.
 
+The problem is that of docs, Eq. 3.
+
 Notation
 --------
 S : restarts, each with functions psi of its own
@@ -112,10 +114,10 @@ def episodic_steps(
 ) -> Iterator[MetaState]:
     """Yield the states of P Algorithm 1, or those that follow the state ``start``.
 
-    Outer step k draws a fresh split and fresh weights, makes k inner steps and one gradient step
-    on the functions; a restart stops for good when its validation loss has not improved for
-    ``patience`` steps. With several tasks, step k is an episode of task k modulo their number,
-    and its loss is compared with earlier ones of the same task.
+    Outer step k draws a fresh split and fresh weights, makes k inner steps (docs, Eq. 6) and one
+    gradient step on the functions; a restart stops for good when its validation loss has not
+    improved for ``patience`` steps. With several tasks, step k is an episode of task k modulo
+    their number, and its loss is compared with earlier ones of the same task.
 
     Differs from the paper: the gradient is clipped, which only matters when it explodes.
     """
@@ -213,7 +215,8 @@ def _staggered_step(tasks: Sequence[Task], state: MetaState, settings: MetaSetti
 def _annealing(step: int, settings: MetaSettings) -> float:
     """Return the factor on the outer learning rate after ``step`` steps, from 1 down to 0.
 
-    It follows the share of the steps, or that of the time where this is greater.
+    The formula is docs, Eq. 7. What counts is the share of the steps, or that of the time where
+    this is greater.
     The last step of all has a share of 1 - 1/n of the steps, and is given no more of the time.
     """
     time_share = min(settings.elapsed() - 1 / settings.n_outer_steps, 1.0)
@@ -346,7 +349,7 @@ def unrolled_loss(
     """Return the validation loss (R,) after one inner step per batch, the weights and the state.
 
     The loss is differentiable with respect to the functions (S, …) through the last
-    ``unroll_steps`` steps of each restart (P, App. C).
+    ``unroll_steps`` steps of each restart (P, App. C; docs, Eq. 4).
     """
     model, per_network = _per_network(task.model, functions, settings)
     steps_kept = settings.unroll_steps.repeat_interleave(settings.n_networks)[:, None]
@@ -435,7 +438,7 @@ def _per_network(
 
 
 def _move(table: Tensor, gradient: Tensor, rate: Tensor, settings: MetaSettings) -> Tensor:
-    """Make a clipped (or normalised) gradient step on the functions (S, …) of every restart."""
+    """Make a clipped (or normalised) step on the functions (S, …) of all restarts (docs, Eq. 5)."""
     n_functions = table[0].numel() // _knots_of(table)
     # Length of the gradient per function, in the root mean square over a restart's functions.
     length = gradient.flatten(1).norm(dim=1) / n_functions**0.5

@@ -109,7 +109,7 @@ def hidden_layers(
 ) -> list[Tensor]:
     """Return x (*R, n, d) and the representation (*R, n, h) after every hidden layer.
 
-    A layer's input is added to its output where their widths agree (P E.2).
+    A layer's input is added to its output where their widths agree (P E.2; docs, Eq. 2).
     """
     representations = [x]
     for number, (matrix, bias) in enumerate(layers):

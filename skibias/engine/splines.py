@@ -64,7 +64,8 @@ def grid_knots(grid: Grid, width: int) -> Tensor:
 
 
 def uniform_table(values: Tensor, grid: Grid) -> Table:
-    """Return the cells of splines on equally spaced knots, constant outside (P, App. C).
+    """Return the cells of splines on equally spaced knots, constant outside (P, App. C;
+    docs, Eq. 1).
 
     Values (*R, K) beyond a function's own ``n_knots`` are ignored.
     """
@@ -174,7 +175,7 @@ class _FrozenSpline(torch.autograd.Function):
 
 
 def evaluate_features(values: Tensor, position: Tensor) -> Tensor:
-    """Return the input functions' values, one table of values per feature (P 3.3).
+    """Return the input functions' values, one table of values per feature (P 3.3; docs, Eq. 8).
 
     Columns come as positions on their own knots: 3.25 lies a quarter of the way from knot 3 to
     knot 4. Knots may therefore be spaced in any way, and a whole number can just as well stand
