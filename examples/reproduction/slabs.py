@@ -35,7 +35,7 @@ LEARNER |= {"outer_step": "normalized", "outer_learning_rate": 0.1}
 FULL = Sweep(
     functions=("tanh", "sin", "hat"),
     prefactors=(1, 2, 4, 8, 16, 32),
-    seeds=(0, 1, 2, 3, 4),
+    seeds=(0, 1, 2),
     training=Training((100,), 3000, 300, loss="log_loss", batch_size=256),
     learning_rate=0.1,
     learner=LEARNER | {"n_restarts": 4, "horizon": 500, "n_outer_steps": 400},
