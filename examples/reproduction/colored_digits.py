@@ -31,21 +31,21 @@ USED = {"digit": "digit", "colour": "colour"}
 COLUMNS = KEY_COLUMNS | dict.fromkeys(JUDGED, ".3f")
 CORRELATIONS = (1.0, 0.9)
 N_IMAGES = 10_000  # of MNIST, for training and validation
-N_TEST = 4_000
+N_TEST = 3_000
 LEARNER = {"domain": (-2.0, 2.0), "n_knots": 100, "init": "zeros"}
 LEARNER |= {"outer_step": "normalized", "outer_learning_rate": 0.1}
 FULL = Sweep(
     functions=("tanh", "sin"),
     prefactors=(0.5, 1, 2, 4, 8, 16),
     seeds=(0, 1, 2),
-    training=Training((64, 64, 64), 800, 100, loss="log_loss", batch_size=256),
+    training=Training((64, 64, 64), 600, 100, loss="log_loss", batch_size=256),
     learning_rate=0.1,
-    learner=LEARNER | {"n_restarts": 4, "horizon": 300, "n_outer_steps": 200},
+    learner=LEARNER | {"n_restarts": 4, "horizon": 300, "n_outer_steps": 120},
 )
 QUICK = FULL._replace(
     prefactors=(1, 8),
     seeds=(0, 1),
-    training=FULL.training._replace(n_steps=200),
+    training=FULL.training._replace(n_steps=120, interval=60),
     learner=LEARNER | {"n_restarts": 2, "horizon": 50, "n_outer_steps": 10},
 )
 
