@@ -87,19 +87,19 @@ def test_colours_are_learned_where_they_always_tell_the_digit(tmp_path):
 
 def test_collages_without_the_simple_cue_are_told_by_the_complex_tile(tmp_path):
     records = run("collages.py", tmp_path)
-    assert len(records) == (4 + 6) * 2 * 3  # activations without and with normalisation
+    assert len(records) == (4 + 7) * 2 * 3  # activations without and with normalisation
     for spectral in ("no", "yes"):
         ceiling = {"activation": "ceiling", "spectral": spectral}
         assert shares(records, "test simple", **ceiling).max() < 0.2
         assert shares(records, "test complex", **ceiling).min() > 0.25
     relu = {"activation": "ReLU", "spectral": "yes"}
     assert shares(records, "test simple", **relu).min() > 0.3
-    times = [path.stat().st_mtime_ns for path in check_outputs(tmp_path, "collages", 4)]
+    times = [path.stat().st_mtime_ns for path in check_outputs(tmp_path, "collages", 5)]
 
     path = tmp_path / "quick" / "collages.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))
     assert run("collages.py", tmp_path) == records
-    assert [own.stat().st_mtime_ns for own in check_outputs(tmp_path, "collages", 4)] == times
+    assert [own.stat().st_mtime_ns for own in check_outputs(tmp_path, "collages", 5)] == times
 
 
 # Their data.

@@ -9,10 +9,11 @@ back to the simple tile; the shift is clearest with spectral normalisation, when
 using the activation.
 
 The activations are learned once for each tile, with and without spectral normalisation, from
-training images only. Fresh networks are then trained with them and with ReLU, from the same first
-weights on the same batches. Two functions made by hand are trained beside them: a ReLU of small
-slope, and one with a dead zone. For what could be had at most, networks with ReLU are also trained
-where the simple tile is random.
+training images only; one more is learned for the complex tile with the squared error. Fresh
+networks are then trained with them and with ReLU, from the same first weights on the same batches
+and with the log loss. Two functions made by hand are trained beside them: a ReLU of small slope,
+and one with a dead zone. For what could be had at most, networks with ReLU are also trained where
+the simple tile is random.
 
 Differs from the paper: images of half the resolution, in grey; columns centred and divided by their
 deviation; 20,000 collages, batches of 256 and larger learning rates, where the paper has batches
@@ -71,10 +72,24 @@ JUDGED = tuple(f"{share} {tile}" for share in ("validation", "test") for tile in
 COLUMNS = {"collage": 14, "spectral": 8, "activation": 10, "seed": "d", "step": "d"}
 COLUMNS |= dict.fromkeys(JUDGED, ".3f")
 RATES = {"no": 0.03, "yes": 0.3}  # of SGD, without and with spectral normalisation
-# Colours that colour-blind readers can tell apart (Okabe and Ito); a learned activation is named
-# after its tile.
-COLORS = {"ReLU": "black", "simple": "#0072B2", "complex": "#D55E00", CEILING: "#7f7f7f"}
+# Colours that colour-blind readers can tell apart (Okabe and Ito).
+COLORS = {"ReLU": "black", "simple": "#0072B2", "complex": "#D55E00", "squared": "#E69F00"}
+COLORS |= {CEILING: "#7f7f7f"}
 COLORS |= dict(zip(HAND_MADE, ("#009E73", "#CC79A7"), strict=True))
+
+
+class Aim(NamedTuple):
+    """What an activation is learned for."""
+
+    tile: str  # that shows the class in the validation rows
+    loss: str  # inner and outer
+    rate_factor: float = 1.0  # of the inner learning rate
+
+
+SQUARED = "squared"  # networks that use this activation are trained with the log loss, as all are
+AIMS = {tile: Aim(tile, "log_loss") for tile in TILES}
+# The gradient of the squared error is a mean over ten outputs.
+AIMS[SQUARED] = Aim("complex", "squared_error", rate_factor=10.0)
 
 
 class Setting(NamedTuple):
@@ -172,14 +187,14 @@ def with_random_left_tile(X: np.ndarray, image_shape: tuple[int, int]) -> np.nda
 # Learning and training.
 
 
-def learn(cues: Cues, tile: str, spectral: str, setting: Setting) -> SplineActivation:
+def learn(cues: Cues, aim: Aim, spectral: str, setting: Setting) -> SplineActivation:
     """Learn an activation with which fresh networks do best where one tile shows the class."""
-    X, y = cues.judged[f"validation {tile}"]
+    X, y = cues.judged[f"validation {aim.tile}"]
     learner = ActivationLearner(
         hidden_layer_sizes=setting.training.hidden_layer_sizes,
-        loss=setting.training.loss,
+        loss=aim.loss,
         optimizer=setting.training.optimizer,
-        learning_rate=RATES[spectral],
+        learning_rate=aim.rate_factor * RATES[spectral],
         batch_size=setting.training.batch_size,
         spectral_normalization=spectral == "yes",
         scaling=None,
@@ -191,29 +206,29 @@ def learn(cues: Cues, tile: str, spectral: str, setting: Setting) -> SplineActiv
     return learner.learn(cues.train.inputs.numpy(), cues.train.targets.numpy())
 
 
-def activation_path(folder: Path, collage: str, spectral: str, tile: str) -> Path:
+def activation_path(folder: Path, collage: str, spectral: str, aim: str) -> Path:
     """Return the file of a learned activation."""
     name = collage.replace("/", "_").lower()
-    return folder / f"collages_{name}_{tile}{'_spectral' if spectral == 'yes' else ''}.json"
+    return folder / f"collages_{name}_{aim}{'_spectral' if spectral == 'yes' else ''}.json"
 
 
 def measure(collage: str, report: Report, setting: Setting, folder: Path) -> None:
     """Learn what is missing, train all networks on a kind of collages and add their curves."""
     cues, ceiling = load(collage, setting)
     for spectral, rate in RATES.items():
-        functions = {"ReLU": RELU}
-        if spectral == "yes":  # without it, the weights grow until a small slope is a large one
+        functions = {"ReLU": RELU, CEILING: RELU}
+        if spectral == "yes":  # without it, weights grow until a small slope is a large one
             functions |= {name: (own,) for name, own in HAND_MADE.items()}
-        for tile in TILES:
-            path = activation_path(folder, collage, spectral, tile)
-            functions[tile] = learned_once(path, partial(learn, cues, tile, spectral, setting))
+        for name, aim in AIMS.items():
+            if name == SQUARED and spectral == "no":
+                continue
+            path = activation_path(folder, collage, spectral, name)
+            functions[name] = learned_once(path, partial(learn, cues, aim, spectral, setting))
         training = setting.training._replace(spectral_normalization=spectral == "yes")
-        contenders = {
-            (collage, spectral, name): Contender(own, rate) for name, own in functions.items()
-        }
-        add_curves(report, contenders, setting.seeds, cues, training)
-        apart = {(collage, spectral, CEILING): Contender(RELU, rate)}
-        add_curves(report, apart, setting.seeds, ceiling, training)
+        for name, own in functions.items():
+            contender = {(collage, spectral, name): Contender(own, rate)}
+            data = ceiling if name == CEILING else cues
+            add_curves(report, contender, setting.seeds, data, training)
 
 
 # What the curves say.
@@ -246,7 +261,9 @@ def draw(kinds: dict[Key, list[list[dict]]], setting: Setting, folder: Path, pat
     from matplotlib import pyplot
 
     shape = len(setting.collages), 4
-    figure, axes = pyplot.subplots(*shape, figsize=(17, 4.3 * shape[0]), squeeze=False)
+    figure, axes = pyplot.subplots(
+        *shape, figsize=(17, 4.3 * shape[0]), squeeze=False, layout="constrained"
+    )
     for row, collage in zip(axes, setting.collages, strict=True):
         names = dict(zip(TILES, collage.split("/"), strict=True))
         plain, normalized = (
@@ -258,18 +275,18 @@ def draw(kinds: dict[Key, list[list[dict]]], setting: Setting, folder: Path, pat
         _draw_ways(row[1], normalized, names)
         row[1].set_title("with spectral normalisation")
         _draw_curves(row[2], normalized, names)
-        _draw_functions(row[3], folder, collage, names)
-    axes[0, 0].legend(fontsize=9)
-    figure.tight_layout()
+        _draw_functions(row[3], folder, collage)
+    figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside lower center", ncols=7)
     figure.savefig(path, dpi=80)
     pyplot.close(figure)
 
 
-def _label(name: str, names: dict[str, str]) -> str:
+def _label(name: str) -> str:
     """Return how a kind of networks is called in the legend."""
-    if name in names:
-        return f"learned for {names[name]}"
-    return f"ReLU, {names['simple']} random in training" if name == CEILING else name
+    if name in AIMS:
+        text = f"learned for the {AIMS[name].tile} tile"
+        return f"{text}, squared error" if name == SQUARED else text
+    return "ReLU, simple tile random" if name == CEILING else name
 
 
 def _draw_ways(ax, own, names) -> None:
@@ -278,7 +295,7 @@ def _draw_ways(ax, own, names) -> None:
         for number, curve in enumerate(curves):
             x, y = (100 * np.array([point[f"test {tile}"] for point in curve]) for tile in TILES)
             ax.plot(x, y, color=COLORS[name], linewidth=1, alpha=0.8)
-            label = _label(name, names) if number == 0 else None
+            label = _label(name) if number == 0 else None
             ax.plot(x[-1:], y[-1:], "o", color=COLORS[name], label=label)
     ax.set_xlabel(f"accuracy by the {names['simple']} tile alone, %")
     ax.set_ylabel(f"accuracy by the {names['complex']} tile alone, %")
@@ -299,13 +316,11 @@ def _draw_curves(ax, own, names) -> None:
     ax.grid(alpha=0.3)
 
 
-def _draw_functions(ax, folder, collage, names) -> None:
+def _draw_functions(ax, folder, collage) -> None:
     """Draw the functions that were learned with spectral normalisation."""
-    for tile in TILES:
-        path = activation_path(folder, collage, "yes", tile)
-        function = learned_once(path, learn=None)[0]
-        domain = function.knots[0], function.knots[-1]
-        draw_function(ax, function, domain, color=COLORS[tile], label=_label(tile, names))
+    for aim in AIMS:
+        function = learned_once(activation_path(folder, collage, "yes", aim), learn=None)[0]
+        draw_function(ax, function, (function.knots[0], function.knots[-1]), color=COLORS[aim])
     ax.set_title("learned with spectral normalisation")
 
 
