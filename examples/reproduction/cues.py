@@ -10,7 +10,6 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from experiment import Report, progress
 from stacks import Network, Predict, Scores, Training, accuracy, make_rows, train
 from torch import Tensor
@@ -130,8 +129,3 @@ def draw_function(ax, function: Callable, domain: tuple[float, float], **style) 
     ax.plot(z, function(z), **style)
     ax.set_xlabel("pre-activation")
     ax.grid(alpha=0.3)
-
-
-def make_tensor(X) -> Tensor:
-    """Return inputs as the networks read them."""
-    return torch.as_tensor(np.asarray(X), dtype=torch.float32)
