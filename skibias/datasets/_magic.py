@@ -6,13 +6,15 @@ from importlib import resources
 import numpy as np
 from sklearn.utils import Bunch
 
+from skibias._typing import Dataset
+
 _DATA_MODULE = "skibias.datasets.data"
 _FILE_NAME = "magic_telescope.csv.gz"
 _CLASS_CODES = {"h": 0.0, "g": 1.0}
 _TARGET_NAMES = ("hadron", "gamma")
 
 
-def load_magic_telescope(*, return_X_y=False, as_frame=False):
+def load_magic_telescope(*, return_X_y: bool = False, as_frame: bool = False) -> Dataset:
     """Load the MAGIC gamma telescope data (binary classification).
 
     Simulated images of an atmospheric Cherenkov telescope, each described by the ellipse of
