@@ -128,7 +128,9 @@ def _read_table():
     """Read the names of the features, their values (n, d) and the class codes (n,)."""
     with _data_file(_FILE_NAME).open("rb") as compressed, gzip.open(compressed, "rt") as lines:
         feature_names = lines.readline().rstrip().split(",")[:-1]
-        table = np.loadtxt(lines, delimiter=",", converters={-1: _CLASS_CODES.__getitem__})
+        # With encoding=None the converter is given text by numpy 1 too, not bytes.
+        codes = {-1: _CLASS_CODES.__getitem__}
+        table = np.loadtxt(lines, delimiter=",", converters=codes, encoding=None)
     # A copy: a slice of the table would be a strided view and keep the class column alive.
     return feature_names, table[:, :-1].copy(), table[:, -1].astype(np.int64)
 
