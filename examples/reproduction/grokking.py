@@ -360,7 +360,7 @@ def draw(curves: list[dict], setting: Setting, folder: Path, path: Path) -> None
     axes[0, 0].set_ylabel("test accuracy")
     axes[1, 0].set_ylabel("learned activation")
     axes[0, 0].legend(loc="upper left", fontsize="small")
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
