@@ -29,8 +29,6 @@ extensions = [
 templates_path = ["templates"]
 exclude_patterns = ["_build", "extensions", "templates"]
 default_role = "py:obj"  # `fit` in a docstring links where there is a target
-# Pages that are matched by a pattern of the table of contents may be missing.
-suppress_warnings = ["toc.empty_glob"]
 
 myst_enable_extensions = ["amsmath", "dollarmath"]
 myst_heading_anchors = 3

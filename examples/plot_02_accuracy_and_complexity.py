@@ -15,8 +15,10 @@ It takes less than a minute; ``--quick`` only checks that everything runs.
 """
 
 import argparse
+from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from sklearn.datasets import load_diabetes
 from sklearn.ensemble import (
     HistGradientBoostingClassifier,
@@ -40,7 +42,7 @@ parser.add_argument("--seed", type=int, default=0, help="of splits and models (d
 parser.add_argument(
     "--output",
     default="plot_02_accuracy_and_complexity.png",
-    help="file of the figure (default: %(default)s)",
+    help="file of the figure, beside a CSV file of the numbers (default: %(default)s)",
 )
 parser.add_argument("--quick", action="store_true", help="hardly any training")
 options = parser.parse_args()
@@ -121,6 +123,8 @@ tables = {
 }
 for title, table in tables.items():
     print(f"\n{title}\n{table.round(3)}")
+numbers = pd.concat(tables, names=["table", "model"])
+numbers.to_csv(Path(options.output).with_suffix(".csv"))
 
 # %%
 # The figure

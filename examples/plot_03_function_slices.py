@@ -16,8 +16,10 @@ It takes less than a minute; ``--quick`` only checks that everything runs.
 """
 
 import argparse
+from pathlib import Path
 
 import matplotlib.pyplot as plt
+import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import train_test_split
 from sklearn.neighbors import KNeighborsClassifier
@@ -34,7 +36,7 @@ parser.add_argument("--seed", type=int, default=0, help="of split and models (de
 parser.add_argument(
     "--output",
     default="plot_03_function_slices.png",
-    help="file of the figure (default: %(default)s)",
+    help="file of the figure, beside a CSV file of the numbers (default: %(default)s)",
 )
 parser.add_argument("--quick", action="store_true", help="hardly any training")
 options = parser.parse_args()
@@ -80,6 +82,7 @@ for model in models.values():
 N_GRID = 20 if options.quick else 200
 COLUMNS = ("fAlpha", "fLength")
 
+numbers = []
 figure, axes = plt.subplots(2, 3, figsize=(10, 6.6), layout="constrained")
 for panel, (name, model) in zip(axes.ravel(), models.items(), strict=True):
     display = FunctionSliceDisplay.from_estimator(
@@ -98,4 +101,6 @@ for panel, (name, model) in zip(axes.ravel(), models.items(), strict=True):
         f"{name}\naccuracy {accuracy:.3f}, sharpness {sharpness:.2f}", fontsize="medium"
     )
     print(f"{name:<24} accuracy {accuracy:.4f}  axis sharpness {sharpness:.3f}")
+    numbers.append({"model": name, "accuracy": accuracy, "axis sharpness": sharpness})
 figure.savefig(options.output, dpi=120)
+pd.DataFrame(numbers).to_csv(Path(options.output).with_suffix(".csv"), index=False)

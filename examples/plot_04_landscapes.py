@@ -14,9 +14,11 @@ It takes about a minute; ``--quick`` only checks that everything runs.
 
 import argparse
 import time
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier
@@ -28,7 +30,9 @@ from skibias.plots import LandscapeDisplay
 parser = argparse.ArgumentParser(description="Draw the landscapes of four networks.")
 parser.add_argument("--seed", type=int, default=0, help="of split and models (default: 0)")
 parser.add_argument(
-    "--output", default="plot_04_landscapes.png", help="file of the figure (default: %(default)s)"
+    "--output",
+    default="plot_04_landscapes.png",
+    help="file of the figure, beside a CSV file of the numbers (default: %(default)s)",
 )
 parser.add_argument("--quick", action="store_true", help="hardly any training, a coarse grid")
 options = parser.parse_args()
@@ -128,11 +132,15 @@ figure.savefig(options.output, dpi=100)
 # The numbers
 # -----------
 
-print(f"{'network':<24} {'accuracy':>8}  {'start':>6}  {'end':>6}  ambient  plane, s")
-for name, (model, _) in fitted.items():
-    accuracy = model.score(X_test, y_test)
-    start, end = during[name][0], during[name][-1]
-    print(
-        f"{name:<24} {accuracy:8.4f}  {start:6.2f}  {end:6.2f}  {ambient[name].mean():7.2f}"
-        f"  {seconds[name]:8.1f}"
-    )
+numbers = pd.DataFrame(
+    {
+        "accuracy": [model.score(X_test, y_test) for model, _ in fitted.values()],
+        "start": [during[name][0] for name in fitted],
+        "end": [during[name][-1] for name in fitted],
+        "ambient": [ambient[name].mean() for name in fitted],
+        "seconds of the plane": [seconds[name] for name in fitted],
+    },
+    index=pd.Index(fitted, name="network"),
+)
+print(numbers.round(4))
+numbers.to_csv(Path(options.output).with_suffix(".csv"))

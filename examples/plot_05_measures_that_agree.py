@@ -17,6 +17,7 @@ It takes about a minute; ``--quick`` only checks that everything runs.
 """
 
 import argparse
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +33,7 @@ parser.add_argument("--seed", type=int, default=0, help="of split and models (de
 parser.add_argument(
     "--output",
     default="plot_05_measures_that_agree.png",
-    help="file of the figure (default: %(default)s)",
+    help="file of the figure, beside a CSV file of the numbers (default: %(default)s)",
 )
 parser.add_argument("--quick", action="store_true", help="hardly any training")
 options = parser.parse_args()
@@ -76,6 +77,7 @@ report = complexity_report(
     random_state=options.seed,
 )
 print(report.round(3))
+report.to_csv(Path(options.output).with_suffix(".csv"))
 names = {"polynomial": "mean polynomial order", "fourier": "mean frequency, cycles per path"}
 correlations = {name: spearmanr(report["tv"], report[name]).statistic for name in names}
 print("\nSpearman's rank correlation with TV complexity")

@@ -14,9 +14,11 @@ as :func:`skibias.redshift.complexity_sweep` draws by default; ``--transformers 
 """
 
 import argparse
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import torch
 
 from skibias.engine.activations import fixed_activation
@@ -33,9 +35,20 @@ parser.add_argument("--networks", type=int, default=40, help="per point (default
 parser.add_argument("--transformers", type=int, default=20, help="per point (default: 20)")
 parser.add_argument("--steps", type=int, default=300, help="of training (default: 300)")
 parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--output", default="plot_07_neural_redshift.png", help="file of the figure")
+parser.add_argument(
+    "--output",
+    default="plot_07_neural_redshift.png",
+    help="file of the figure, beside CSV files of the numbers (default: %(default)s)",
+)
 options = parser.parse_args()
 torch.set_num_threads(1)
+
+
+def save(frame, part):
+    """Keep a table of numbers in a CSV file beside the figure."""
+    output = Path(options.output)
+    frame.to_csv(output.with_name(f"{output.stem}_{part}.csv"), index=False)
+
 
 # %%
 # Before training
@@ -48,6 +61,7 @@ torch.set_num_threads(1)
 
 sweep = complexity_sweep(n_networks=options.networks, random_state=options.seed)
 effects = sweep_effects(sweep)
+save(effects, "networks")
 print(f"{'':<53}" + "".join(f"{measure:>26}" for measure in MEASURES))
 for key, rows in effects.groupby(["factor", "activation", "level"], sort=False, dropna=False):
     factor, activation, level = key
@@ -68,6 +82,7 @@ print(sweep[list(MEASURES)].corr("spearman").round(2).to_string())
 # with the magnitude of the weights.
 
 print("\nTransformers: phrases, relative to random sequences")
+means_of_levels, effects_on_sequences = [], []
 for magnitude, factors in (
     (1.0, ["activation", "depth"]),
     (4.0, ["activation", "depth", "weight_magnitude"]),
@@ -79,15 +94,20 @@ for magnitude, factors in (
         random_state=options.seed,
     )
     own_effects = sweep_effects(sequences).query("measure == 'relative_lz'")
+    effects_on_sequences.append(own_effects.assign(weight_magnitude=magnitude))
     print(f"weight magnitude {magnitude:g}")
     for factor, part in sequences.groupby("factor", sort=False):
         means = part.groupby("level", sort=False)["relative_lz"].mean()
+        key = {"weight_magnitude": magnitude, "factor": factor}
+        means_of_levels.append(means.reset_index().assign(**key))
         texts = "  ".join(f"{level}: {mean:.3f}" for level, mean in means.items())
         print(f"  {factor:<17} {texts}")
         for row in own_effects[own_effects["factor"] == factor].itertuples():
             change = "Spearman" if row.level is None else f"{row.level} - first level"
             interval = f"[{row.low:6.3f}, {row.high:6.3f}]"
             print(f"    {change:<24} {row.estimate:6.3f} {interval}")
+save(pd.concat(means_of_levels), "sequences")
+save(pd.concat(effects_on_sequences), "sequence_effects")
 
 # %%
 # After training
@@ -148,7 +168,7 @@ preferred = complexity(predict(untrained)).unflatten(0, (-1, N_SEEDS)).mean(-1)
 print("\nprefactor " + "".join(f"{prefactor:9g}" for prefactor in PREFACTORS.tolist()))
 print("untrained " + "".join(f"{value:9.2f}" for value in preferred.tolist()))
 print("\n modulus  complexity  nearest prefactor  best prefactor  test errors")
-test_errors = {}
+test_errors, records = {}, []
 for modulus in MODULI:
     target = torch.cos(2 * torch.pi * pairs.sum(-1) / modulus)
     own = complexity(target.to(torch.float64)).item()
@@ -157,6 +177,8 @@ for modulus in MODULI:
     best = PREFACTORS[test_errors[modulus][1].argmin()].item()
     errors = "  ".join(f"{error:.4f}" for error in test_errors[modulus][1].tolist())
     print(f"{modulus:8}  {own:10.2f}  {nearest:17g}  {best:14g}  {errors}")
+    records.append({"modulus": modulus, "complexity": own, "nearest": nearest, "best": best})
+save(pd.DataFrame(records), "training")
 
 # %%
 # The figure

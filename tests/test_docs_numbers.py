@@ -1,0 +1,374 @@
+"""The tables of measured numbers on the pages are those of the committed CSV files.
+
+A table is found by its heading line. A cell of a page is compared with the numbers that the CSV
+files give for it, rounded to the digits that the page shows.
+"""
+
+import re
+from pathlib import Path
+from statistics import linear_regression
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_tabular_benchmark import comparison, make_report
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "examples" / "results"
+TABULAR = comparison.successful(comparison.read_results(RESULTS / "tabular.csv"))
+CLASSIFICATION, REGRESSION = "classification", "regression"
+MODELS = (
+    "default relu hist_gradient_boosting lightgbm catboost random_forest sklearn_mlp linear realmlp"
+).split()
+NAMES = {  # on the pages that do not use those of the CSV
+    "catboost": "CatBoost",
+    "hist_gradient_boosting": "HistGradientBoosting",
+    "lightgbm": "LightGBM",
+    "default": "skibias, default",
+    "random_forest": "random forest",
+    "realmlp": "RealMLP",
+    "relu": "skibias, ReLU",
+    "sklearn_mlp": "scikit-learn's MLP",
+    "linear": "logistic regression",
+}
+
+
+def page(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def cells_of(line):
+    return [cell.strip() for cell in line.strip()[1:-1].split("|")]
+
+
+def tables(text):
+    """Return the Markdown tables of a page by heading line, each a list of rows of cells."""
+    found = {}
+    for block in re.findall(r"(?:^\|.*\n)+", text + "\n", re.MULTILINE):
+        heading, _, *lines = block.splitlines()
+        found[" | ".join(cells_of(heading))] = [cells_of(line) for line in lines]
+    return found
+
+
+def numbers_of(cell):
+    """Return the numbers of a cell as they are written."""
+    return re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?|-?\.\d+", cell)
+
+
+def agrees(text, value):
+    """Whether a number as it is written is this value, rounded."""
+    text = text.replace(",", "")
+    decimals = len(text.partition(".")[2])
+    return abs(float(text) - value) <= 0.5000001 * 10.0**-decimals
+
+
+def differences(rows, expected):
+    """List the cells of a table that are not what they should be.
+
+    Every expected cell is a text, a number, a tuple of numbers, or None for anything.
+    """
+    assert len(rows) == len(expected), [row[0] for row in rows]
+    wrong = []
+    for row, values in zip(rows, expected, strict=True):
+        for cell, value in zip(row, values, strict=True):
+            if value is None:
+                continue
+            if isinstance(value, str):
+                is_right = cell.strip("*") == value
+            else:
+                wanted = np.atleast_1d(np.asarray(value, dtype=float))
+                written = numbers_of(cell)
+                is_right = len(written) == len(wanted) and all(map(agrees, written, wanted))
+            if not is_right:
+                wrong.append((row[0], cell, value))
+    return wrong
+
+
+def csv(name):
+    return pd.read_csv(RESULTS / name)
+
+
+# The tabular benchmark
+
+
+def shared(task):
+    """Return the rows of a task on the splits that all compared models have."""
+    models = [name for name in MODELS if task == CLASSIFICATION or name != "realmlp"]
+    return comparison.shared_rows(TABULAR[TABULAR["task"] == task], models)
+
+
+@pytest.mark.parametrize("task", [CLASSIFICATION, REGRESSION])
+def test_scores_of_the_tabular_benchmark(task):
+    assert make_report.score_table(shared(task), task) in page("docs/tabular.md")
+
+
+@pytest.mark.parametrize("task", [CLASSIFICATION, REGRESSION])
+def test_differences_of_the_tabular_benchmark(task):
+    column, greater_is_better = comparison.metric(task)
+    is_relative = task == REGRESSION
+    by_set = comparison.paired_differences(shared(task), column, "relu", relative=is_relative)
+    over_sets = comparison.means_over_sets(by_set)
+    over_sets = over_sets.sort_values("mean", ascending=not greater_is_better)
+    assert make_report.difference_table(by_set, over_sets) in page("docs/tabular.md")
+
+
+def test_costs_of_the_tabular_benchmark():
+    assert make_report.cost_table(shared(CLASSIFICATION)) in page("docs/tabular.md")
+
+
+def first_split():
+    """Return accuracies on the first split in percent, models x sets."""
+    own = TABULAR[(TABULAR["task"] == CLASSIFICATION) & (TABULAR["split"] == 0)]
+    return 100 * own.pivot(index="model", columns="set", values="test_score")
+
+
+ON_ONE_SPLIT = [
+    "model | electricity | california | covertype | jannis | mean",
+    "model | electricity | california | mean",
+    "model | Diabetes130US | MagicTelescope | bank-marketing | california | covertype"
+    " | electricity | jannis | mean",
+]
+
+
+@pytest.mark.parametrize("heading", ON_ONE_SPLIT)
+def test_fits_to_one_split(heading):
+    rows = tables(page("docs/tabular.md"))[heading]
+    accuracies = first_split()[heading.split(" | ")[1:-1]]
+    names = [row[0] for row in rows]
+    expected = [[name, *accuracies.loc[name], accuracies.loc[name].mean()] for name in names]
+    assert differences(rows, expected) == []
+
+
+DEPTH_AND_WIDTH = "network | ReLU | learned activation | learned inputs"
+
+
+def test_depth_and_width():
+    accuracies = first_split()[["electricity", "california"]]
+    expected = []
+    for row in tables(page("docs/tabular.md"))[DEPTH_AND_WIDTH]:
+        name = row[0].replace(" ", "")
+        suffix = "single" if name == "256x256" else name
+        known = [
+            accuracies.reindex([f"{kind}_{suffix}"]).iloc[0].dropna().tolist()
+            for kind in ("relu", "learned", "inputs")
+        ]
+        expected.append([row[0], *known])
+    assert differences(tables(page("docs/tabular.md"))[DEPTH_AND_WIDTH], expected) == []
+
+
+SCORES = (
+    "model | mean, % | Diabetes130US | MagicTelescope | bank-marketing | california | covertype"
+    " | electricity | jannis"
+)
+
+
+def test_scores_of_the_readme():
+    values = 100 * comparison.wide(
+        comparison.means_over_splits(shared(CLASSIFICATION), "test_score")
+    )
+    ordered = values.mean().sort_values(ascending=False)
+    expected = [[NAMES[name], ordered[name], *values[name]] for name in ordered.index]
+    rows = tables(page("README.md"))[SCORES]
+    assert differences(rows, expected) == []
+    best = dict(zip(values.index, values.idxmax(axis=1), strict=True))
+    for row, name in zip(rows, ordered.index, strict=True):
+        bold = [
+            set_name for set_name, cell in zip(values.index, row[2:], strict=True) if "*" in cell
+        ]
+        assert bold == [set_name for set_name, winner in best.items() if winner == name]
+
+
+def test_the_gain_that_readme_and_comparison_name():
+    by_set = comparison.paired_differences(shared(CLASSIFICATION), "test_score", "relu")
+    gain = comparison.means_over_sets(by_set).set_index("model").loc["default"]
+    claim = f"{gain['mean']:.2f} ± {gain['standard_error']:.2f} points"
+    assert claim in page("README.md")
+    by_set = comparison.paired_differences(shared(REGRESSION), "test_rmse", "relu", relative=True)
+    change = comparison.means_over_sets(by_set).set_index("model").loc["default", "mean"]
+    assert f"root mean squared error is {-change:.1f} % lower" in page("README.md")
+
+
+# What it costs
+
+
+def summary_of_fits():
+    """Return medians over the repeats of the fits to MAGIC, and of the ratio to the default."""
+    fits = csv("performance/fit.csv")
+    seconds = fits.pivot(index="repeat", columns="model", values="seconds")
+    medians = fits.groupby("model")[["seconds", "peak_mb", "mb_above_import", "accuracy"]].median()
+    medians.insert(1, "ratio", (1 / seconds).mul(seconds["default"], axis=0).median())
+    return medians
+
+
+FIT_MODELS = ["default", "hist_gradient_boosting", "sklearn_mlp", "realmlp"]
+COSTS = "model | seconds | default / this | peak MB | of them above the import | accuracy"
+
+
+def test_fit_beside_others():
+    fits = summary_of_fits()
+    expected = [[name, *fits.loc[name]] for name in FIT_MODELS]
+    expected.append(["tabm", "> 300", "", "", "", ""])
+    assert differences(tables(page("docs/performance.md"))[COSTS], expected) == []
+
+
+README_COSTS = "model | seconds | default / this | peak MB | of them above the import"
+
+
+def test_costs_of_the_readme():
+    expected = [[None, *summary_of_fits().loc[name].drop("accuracy")] for name in FIT_MODELS]
+    assert differences(tables(page("README.md"))[README_COSTS], expected) == []
+
+
+SIZES = (
+    "rows | default, s | accuracy | boosted trees, s | accuracy | sklearn_mlp, s | accuracy"
+    " | realmlp, s | accuracy | tabm, s"
+)
+
+
+def test_fit_by_size():
+    fits = csv("performance/fit_sizes.csv")
+    wide = fits.pivot(index="rows", columns="model", values=["seconds", "accuracy"])
+    expected = [
+        [n_rows, *(row[key, name] for name in FIT_MODELS for key in ("seconds", "accuracy"))]
+        for n_rows, row in wide.iterrows()
+    ]
+    expected = [[value if value == value else "" for value in row] for row in expected]
+    for row, cell in zip(expected, (wide["seconds", "tabm"].iloc[0], "> 150", ""), strict=True):
+        row.append(cell)
+    assert differences(tables(page("docs/performance.md"))[SIZES], expected) == []
+    slopes = []
+    for name in ("default", "realmlp", "sklearn_mlp"):
+        own = wide["seconds", name].dropna().astype(float)
+        slopes.append(linear_regression(np.log(own.index), np.log(own)).slope)
+    default, realmlp, sklearn_mlp = (f"{slope:.2f}" for slope in slopes)
+    claim = (
+        f"to the power {default} (default), {realmlp} (RealMLP, two sizes), "
+        f"{sklearn_mlp} (scikit-learn's MLP)"
+    )
+    assert claim in page("docs/performance.md")
+
+
+STAGE_COLUMNS = "learning screening contest training fit epochs".split()
+STAGES = "learning | screening | contest | training | fit | epochs | s / epoch | of the limit"
+
+
+def test_stages():
+    columns = [*STAGE_COLUMNS, "s / epoch", "of the limit"]
+    before, after, large = (
+        csv(f"performance/{name}.csv") for name in ("stages_before", "stages", "stages_large")
+    )
+    of_page = tables(page("docs/performance.md"))
+    expected = [["before", *before[columns].iloc[0]], ["after", *after[columns].iloc[0]]]
+    assert differences(of_page[f" | {STAGES}"], expected) == []
+    frame = pd.concat([after, large])[["rows", *columns]]
+    assert differences(of_page[f"rows | {STAGES}"], frame.to_numpy().tolist()) == []
+
+
+CHANGE = "set | before, % | after, % | change"
+
+
+def test_accuracy_before_and_after():
+    before = csv("performance/default_before.csv")
+    frame = pd.concat([before, TABULAR[TABULAR["model"] == "default"]])
+    frame = frame[frame["task"] == CLASSIFICATION]
+    means = 100 * frame.groupby(["set", "model"])["test_score"].mean().unstack()
+    change = comparison.paired_differences(frame, "test_score", "default_before").set_index("set")
+    expected = [
+        [
+            name,
+            row["default_before"],
+            row["default"],
+            tuple(change.loc[name, ["mean", "standard_error"]]),
+        ]
+        for name, row in means.iterrows()
+    ]
+    overall = change["mean"].mean(), change["mean"].sem()
+    expected.append(
+        ["mean (error over sets)", *means[["default_before", "default"]].mean(), overall]
+    )
+    assert differences(tables(page("docs/performance.md"))[CHANGE], expected) == []
+
+
+KERNEL = " | pass | spline / ReLU | spline / tanh | spline / GELU"
+PASSES = {
+    "frozen": "forward, backward, fixed function",
+    "forward": "forward",
+    "knots": "forward, backward, with gradient of the values",
+    "double": "double backward",
+}
+
+
+def test_kernel():
+    kernel = csv("performance/kernel.csv").query("functions == 'shared' and size == 1_000_000")
+    kernel = kernel.set_index(["place", "pass"])[["/ relu", "/ tanh", "/ gelu"]]
+    expected = [
+        [place, PASSES[name], *kernel.loc[(place, name)]]
+        for place in ("cpu, 1 thread", "cpu, 2 threads")
+        for name in PASSES
+    ]
+    assert differences(tables(page("docs/performance.md"))[KERNEL], expected) == []
+    one, two = (kernel.loc[(f"cpu, {n}", "frozen"), "/ tanh"] for n in ("1 thread", "2 threads"))
+    readme = " ".join(page("README.md").split())
+    assert f"takes {one:.2f} times as long as `torch.tanh` on one thread" in readme
+    assert f"and {two:.2f} times on two" in readme
+
+
+OUTER_STEP = "restarts | network | t | spline / tanh | stack / plain loop with torch.func | MB | MB with tanh"
+
+
+def test_outer_step():
+    meta = csv("performance/meta.csv").set_index(["restarts", "width", "steps"])
+    rows = tables(page("docs/performance.md"))[OUTER_STEP]
+    columns = ["outer/tanh", "outer/reference", "MB", "MB tanh"]
+    keys = [(int(row[0]), int(row[1].split()[-1]), int(row[2])) for row in rows]
+    expected = [[key[0], None, key[2], *meta.loc[key, columns]] for key in keys]
+    assert differences(rows, expected) == []
+    claim = f"The ratio to tanh is {meta['outer/tanh'].max():.1f} at most in all cells."
+    assert claim in page("docs/performance.md")
+    stacked = csv("performance/meta_stacked.csv").set_index("steps")["outer / single"]
+    claim = ", ".join(f"{ratio:.2f} (t = {steps})" for steps, ratio in stacked.items())
+    assert f"take {claim} of the time" in page("docs/performance.md")
+
+
+SCHEDULES = (
+    "inner steps, about | waves, episodic | waves, staggered | digits, episodic | digits, staggered"
+)
+
+
+def test_schedules():
+    losses = csv("performance/schedules.csv")
+    losses = losses.groupby(["budget", "task", "schedule"])["loss"].median()
+    expected = []
+    for budget in losses.index.unique("budget"):
+        kinds = ("relu", "relu") if budget == 0 else ("episodic", "staggered")
+        cells = [losses[budget, task, kind] for task in ("waves", "digits") for kind in kinds]
+        expected.append([budget, *cells])
+    rows = tables(page("docs/performance.md"))[SCHEDULES]
+    assert differences(rows, expected) == []
+
+
+# All tables
+
+CHECKED = {
+    "docs/tabular.md": [*ON_ONE_SPLIT, DEPTH_AND_WIDTH],  # and the five of make_report.py
+    "docs/performance.md": [
+        *(COSTS, SIZES, f" | {STAGES}", f"rows | {STAGES}", CHANGE, KERNEL, OUTER_STEP, SCHEDULES)
+    ],
+    "README.md": [SCORES, README_COSTS],
+}
+BY_MAKE_REPORT = {"docs/tabular.md": 5}
+WITHOUT_NUMBERS = {"README.md": ["name | what it is"]}
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_no_table_of_numbers_is_unchecked(name):
+    left = set(tables(page(name))) - set(CHECKED[name]) - set(WITHOUT_NUMBERS.get(name, []))
+    assert len(left) == BY_MAKE_REPORT.get(name, 0), left
+
+
+def test_a_wrong_number_is_seen():
+    rows = tables("| a | b | c |\n|---|--:|--:|\n| x | **1,234.5 ± 0.10** | -.48 |\n")["a | b | c"]
+    assert differences(rows, [["x", (1234.46, 0.104), -0.4849]]) == []
+    assert differences(rows, [["x", (1234.56, 0.104), -0.4849]]) != []
+    assert differences(rows, [["x", (1234.46, 0.104), 0.48]]) != []
+    assert differences(rows, [["y", None, None]]) != []
