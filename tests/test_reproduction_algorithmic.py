@@ -80,11 +80,16 @@ def test_grokking_leaves_records_curves_functions_and_a_figure(tmp_path):
         assert float(record["low"]) < float(record["high"])
     text = (folder / "activations" / "add_mod27.json").read_text(encoding="utf-8")
     assert np.ptp(SplineActivation.from_json(text).values) > 0  # it was learned from zeros
+    late = read(folder / "grokking_late.csv")
+    assert {record["activation"] for record in late} == {"relu", "learned"}
+    assert [int(own["step"]) for own in late[:51]] == list(range(0, 102, 2))
     assert is_figure(folder / "grokking.png")
+    assert is_figure(folder / "grokking_late.png")
     assert "best / learned" in output
     run_quick("grokking.py", tmp_path)  # goes on from what is there: nothing is left to do
     assert read(folder / "grokking_steps.csv") == steps
     assert read(folder / "grokking_curves.csv") == curves
+    assert read(folder / "grokking_late.csv") == late
 
 
 def test_transfer_leaves_cells_functions_and_a_figure(tmp_path):
@@ -111,6 +116,13 @@ def test_parts_of_a_problem_are_disjoint_complete_and_always_the_same(algorithmi
     results = np.concatenate([problem.y, problem.y_test])
     np.testing.assert_array_equal(results, (a - b) % 7)
     np.testing.assert_array_equal(problem.X, algorithmic.make_problem("a-b mod 7", 0.6).X)
+
+
+def test_rates_are_in_proportion_to_the_number_of_outputs(algorithmic):
+    small, large = (algorithmic.make_problem(f"a+b mod {modulus}") for modulus in (9, 45))
+    assert algorithmic.scaled_rate(6, small) == 2
+    assert algorithmic.scaled_rate(6, large) == 10
+    assert algorithmic.scaled_rate(6, small, large) == 6
 
 
 def test_every_task_has_a_file_of_its_own(algorithmic, transfer):

@@ -5,7 +5,7 @@ the others, if they ever do. The paper's claim (P 3.5): with a learned activatio
 a tenth of the steps that ReLU needs, and what is learned is like a sine, whose frequency depends
 on the modulus.
 
-Four parts:
+Five parts:
 
     search   modulo 27, width 256, 80 % of the pairs for training: every activation at several
              learning rates and weight decays. The best ones are taken, by the very steps that are
@@ -15,6 +15,7 @@ Four parts:
     sines    the sine that is closest to each learned activation
     scope    modulo 27, ReLU and the learned activation, over widths and shares of the pairs for
              training
+    late     what becomes of both when training goes on, with and without weight decay
 
 An activation is learned once per modulus, from the training pairs alone, in networks 128 wide.
 Seeds vary the first weights of fresh networks; the test part of a task is always the same.
@@ -44,8 +45,9 @@ from algorithmic import (
     make_judge,
     make_problem,
     pre_activations,
+    scaled_rate,
 )
-from experiment import Report, make_parser, parse, progress
+from experiment import Report, add_missing, make_parser, parse, progress
 from stacks import Network, Training, train
 
 MODULUS = 27  # of the search and the scope
@@ -53,6 +55,7 @@ LEARNED, RELU = "learned", "relu"
 VISITED = (0.01, 0.99)  # quantiles of the pre-activations between which a sine is fitted
 SINE_POINTS = 20_000
 SINE_FREQUENCIES = 400
+LATE_POINTS = 50  # of a long curve
 DENSE_STEPS, THIN_INTERVAL = 600, 200  # of curves every point is kept up to here, then fewer
 STEPS = {
     "part": 6,
@@ -70,6 +73,14 @@ STEPS = {
 }
 N_KEYS = 8
 CURVES = {"modulus": "d", "activation": 10, "seed": "d", "step": "d", "train": ".4f", "test": ".4f"}
+LATE = {
+    "activation": 10,
+    "weight_decay": "g",
+    "seed": "d",
+    "step": "d",
+    "train": ".4f",
+    "test": ".4f",
+}
 SINES = {"modulus": "d", "low": ".3f", "high": ".3f", "frequency": ".3f", "r2": ".3f"}
 
 
@@ -81,11 +92,12 @@ class Setting(NamedTuple):
     fractions: tuple[float, ...] = (0.5, 0.6, 0.7, 0.8, 0.9)
     width: int = 256
     fraction: float = 0.8
-    rates: tuple[float, ...] = (5.0, 10.0, 14.0, 20.0)
-    decays: tuple[float, ...] = (0.0, 1e-4)
+    rates: tuple[float, ...] = (5.0, 10.0, 14.0, 20.0, 28.0)
+    decays: tuple[float, ...] = (0.0, 1e-4, 3e-4)
     seeds: tuple[int, ...] = (0, 1, 2)
     limit: int = 6000
     interval: int = 20
+    late_steps: int = 20_000
     learner: dict = {"random_state": 0}
 
 
@@ -98,6 +110,7 @@ QUICK = Setting(
     decays=(0.0,),
     seeds=(0,),
     limit=100,
+    late_steps=100,
     learner={"n_restarts": 1, "n_outer_steps": 20, "horizon": 100, "random_state": 0},
 )
 
@@ -136,10 +149,7 @@ def measure(
     if not missing:
         return
     problem = make_problem(task_name(modulus), fraction)
-    networks = [
-        Network(activations[entry.activation], entry.seed, entry.learning_rate, entry.weight_decay)
-        for entry in missing
-    ]
+    networks = [network_of(entry, activations, problem) for entry in missing]
     training = Training((width,), setting.limit, setting.interval, batch_size=BATCH_SIZE)
     evaluations = train(networks, problem.rows, training, make_judge(problem), has_reached)
     total = setting.limit // setting.interval + 1
@@ -149,6 +159,12 @@ def measure(
         if keep is not None:
             keep(entry, curve)
         report.add(dict(zip(STEPS, (*key, *entry), strict=False)) | summary_of(curve, setting))
+
+
+def network_of(entry: Entry, activations: dict, problem: Problem) -> Network:
+    """Return the network of an entry, at the learning rate that suits the problem's size."""
+    rate = scaled_rate(entry.learning_rate, problem)
+    return Network(activations[entry.activation], entry.seed, rate, entry.weight_decay)
 
 
 def summary_of(curve: Curve, setting: Setting) -> dict:
@@ -235,13 +251,37 @@ def run_sines(setting: Setting, folder: Path, rates: dict, report: Report) -> No
     for modulus in setting.moduli:
         if report.is_done(modulus):
             continue
-        functions = activations_of(modulus, setting, folder)[LEARNED]
-        network = Network(functions, setting.seeds[0], *rates[LEARNED])
-        z = visited(make_problem(task_name(modulus), setting.fraction), network, setting)
-        knots = functions[0].knots
+        activations = activations_of(modulus, setting, folder)
+        problem = make_problem(task_name(modulus), setting.fraction)
+        entry = Entry(LEARNED, *rates[LEARNED], setting.seeds[0])
+        z = visited(problem, network_of(entry, activations, problem), setting)
+        (function,) = activations[LEARNED]
+        knots = function.knots
         highest = len(knots) / 4 / (knots[-1] - knots[0])  # four knots for a period
-        fit = fit_sine(functions[0], z, np.linspace(0.1, highest, SINE_FREQUENCIES).tolist())
+        fit = fit_sine(function, z, np.linspace(0.1, highest, SINE_FREQUENCIES).tolist())
         report.add({"modulus": modulus, "low": z[0], "high": z[-1], **fit._asdict()})
+
+
+def run_late(setting: Setting, folder: Path, rates: dict, report: Report) -> None:
+    """Measure accuracies far beyond the step at which the rule is found."""
+    rows = itertools.product((RELU, LEARNED), setting.decays[:2], setting.seeds)
+    entries = [Entry(name, rates[name][0], decay, seed) for name, decay, seed in rows]
+    last = entries[-1]
+    if report.is_done(last.activation, last.weight_decay, last.seed, setting.late_steps):
+        return
+    activations = activations_of(MODULUS, setting, folder)
+    problem = make_problem(task_name(MODULUS), setting.fraction)
+    networks = [network_of(entry, activations, problem) for entry in entries]
+    interval = max(setting.late_steps // LATE_POINTS, 1)
+    training = Training((setting.width,), setting.late_steps, interval, batch_size=BATCH_SIZE)
+    evaluations = train(networks, problem.rows, training, make_judge(problem))
+    curves = collect(progress(evaluations, LATE_POINTS + 1, "late"), len(networks))
+    for entry, curve in zip(entries, curves, strict=True):
+        key = (entry.activation, entry.weight_decay, entry.seed)
+        records = (
+            dict(zip(LATE, (*key, *point), strict=True)) for point in zip(*curve, strict=True)
+        )
+        add_missing(report, records, 4)
 
 
 def visited(problem: Problem, network: Network, setting: Setting) -> np.ndarray:
@@ -324,6 +364,31 @@ def draw(curves: list[dict], setting: Setting, folder: Path, path: Path) -> None
     plt.close(figure)
 
 
+def draw_late(records: list[dict], path: Path) -> None:
+    """Draw the median test accuracy of long trainings, with its range over the seeds."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    groups: dict[tuple, dict[int, list]] = {}
+    for record in records:
+        key = (record["activation"], float(record["weight_decay"]))
+        shares = groups.setdefault(key, {}).setdefault(int(record["step"]), [])
+        shares.append(float(record["test"]))
+    figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
+    for (name, decay), shares in groups.items():
+        middle = [statistics.median(own) for own in shares.values()]
+        look = {"color": "C0" if name == RELU else "C3", "linestyle": "--" if decay else "-"}
+        (line,) = ax.plot(list(shares), middle, label=f"{name}, weight decay {decay:g}", **look)
+        low, high = map(min, shares.values()), map(max, shares.values())
+        ax.fill_between(list(shares), [*low], [*high], color=line.get_color(), alpha=0.15)
+    ax.set(xlabel="steps", ylabel="test accuracy", ylim=(0, 1.02))
+    ax.legend(fontsize="small")
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
 def main():
     options = parse(make_parser(__doc__.splitlines()[0]))
     setting = QUICK if options.quick else Setting()
@@ -333,10 +398,13 @@ def main():
     curves = Report(CURVES, 4, options.results / "grokking_curves.csv")
     run_moduli(setting, folder, report, curves)
     run_scope(setting, folder, report)
+    late = Report(LATE, 4, options.results / "grokking_late.csv")
+    run_late(setting, folder, best_rates(report.records), late)
     sines = Report(SINES, 1, options.results / "grokking_sines.csv")
     run_sines(setting, folder, best_rates(report.records), sines)
     show(report.records, sines.records)
     draw(curves.records, setting, folder, options.results / "grokking.png")
+    draw_late(late.records, options.results / "grokking_late.png")
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from typing import NamedTuple
 import numpy as np
 from algorithmic import (
     BASELINES,
-    BATCH_SIZE,
     Problem,
     collect,
     file_name,
@@ -33,6 +32,7 @@ from algorithmic import (
     learn,
     make_judge,
     make_problem,
+    scaled_rate,
 )
 from experiment import Report, make_parser, parse, progress
 from stacks import Network, Training, train
@@ -56,6 +56,7 @@ class Setting(NamedTuple):
 
     tasks: tuple[str, ...]
     width: int = 256
+    batch_size: int = 600  # all pairs of the small tasks
     learning_rate: float = 10.0
     limit: int = 3000
     interval: int = 20
@@ -99,8 +100,11 @@ def measure_row(problem: Problem, functions: dict, setting: Setting, report: Rep
     missing = [name for name in functions if not report.is_done(problem.name, name)]
     if not missing:
         return
-    networks = [Network(functions[name], SEED, setting.learning_rate) for name in missing]
-    training = Training((setting.width,), setting.limit, setting.interval, batch_size=BATCH_SIZE)
+    rate = scaled_rate(setting.learning_rate, problem)
+    networks = [Network(functions[name], SEED, rate) for name in missing]
+    training = Training(
+        (setting.width,), setting.limit, setting.interval, batch_size=setting.batch_size
+    )
     evaluations = train(networks, problem.rows, training, make_judge(problem), has_reached)
     total = setting.limit // setting.interval + 1
     curves = collect(progress(evaluations, total, problem.name), len(networks))
