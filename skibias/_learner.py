@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_X_y
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -39,6 +42,7 @@ from skibias._preprocessing import (
 )
 from skibias._runtime import draw_seed, one_thread, resolve_device
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
+from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
 from skibias._validation import (
     ACTIVATION_STARTS,
     INPUT_STARTS,
@@ -196,33 +200,33 @@ class ActivationLearner(BaseEstimator):
     def __init__(
         self,
         *,
-        n_knots="auto",
-        domain=(-5.0, 5.0),
-        init="auto",
-        schedule="staggered",
-        n_restarts=2,
-        n_networks="auto",
-        unroll_steps=5,
-        horizon=500,
-        n_outer_steps="auto",
-        outer_learning_rate="auto",
-        outer_step="auto",
-        hidden_layer_sizes=(64, 64),
-        loss="auto",
-        optimizer="rmsprop",
-        learning_rate=0.001,
-        batch_size=256,
-        scaling="quantile",
-        sharing="network",
-        spectral_normalization=False,
-        validation=0.3,
-        smoothness=0.0,
-        patience=20,
-        target_type="auto",
-        random_state=None,
-        device="auto",
-        verbose=0,
-    ):
+        n_knots: int | Literal["auto"] | Sequence[int] = "auto",
+        domain: tuple[float, float] = (-5.0, 5.0),
+        init: str | Callable[[np.ndarray], np.ndarray] | Sequence[Any] = "auto",
+        schedule: Literal["staggered", "episodic"] = "staggered",
+        n_restarts: int = 2,
+        n_networks: int | Literal["auto"] = "auto",
+        unroll_steps: int | Sequence[int] = 5,
+        horizon: int = 500,
+        n_outer_steps: int | Literal["auto"] = "auto",
+        outer_learning_rate: float | Literal["auto"] | Sequence[float] = "auto",
+        outer_step: Literal["auto", "clipped", "normalized"] = "auto",
+        hidden_layer_sizes: Sequence[int] = (64, 64),
+        loss: Literal["auto", "log_loss", "squared_error"] = "auto",
+        optimizer: OptimizerName = "rmsprop",
+        learning_rate: float = 0.001,
+        batch_size: int | None = 256,
+        scaling: str | None = "quantile",
+        sharing: Sharing = "network",
+        spectral_normalization: bool = False,
+        validation: Any = 0.3,
+        smoothness: float = 0.0,
+        patience: int = 20,
+        target_type: TargetType = "auto",
+        random_state: RandomState = None,
+        device: str | torch.device = "auto",
+        verbose: int = 0,
+    ) -> None:
         self.n_knots = n_knots
         self.domain = domain
         self.init = init
@@ -250,7 +254,9 @@ class ActivationLearner(BaseEstimator):
         self.device = device
         self.verbose = verbose
 
-    def learn(self, X, y=None, sample_weight=None):
+    def learn(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Any:
         """Learn one activation function on one data set, or on several at once.
 
         The restarts are retrained from scratch with their function fixed, and the one with the

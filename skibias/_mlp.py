@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
+from typing import Any, Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -39,6 +42,7 @@ from skibias._selection import (
 from skibias._spline_activation import SplineActivation
 from skibias._targets import encoded_rows
 from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
+from skibias._typing import OptimizerName, RandomState, Sharing
 from skibias._validation import check_function_count, check_network_parameters, check_weights
 from skibias.engine.episodes import stream
 from skibias.engine.networks import (
@@ -197,30 +201,30 @@ class _LearnedActivationMLP(BaseEstimator):
 
     def __init__(
         self,
-        hidden_layer_sizes=(256, 256),
+        hidden_layer_sizes: Sequence[int] = (256, 256),
         *,
-        activation="auto",
-        prefactor=None,
-        input_activations="auto",
-        sharing="network",
-        learner=None,
-        scaling="auto",
-        optimizer="rmsprop",
-        learning_rate=0.001,
-        label_smoothing=0.1,
-        batch_size="auto",
-        max_iter=100,
-        early_stopping=True,
-        validation_fraction=0.15,
-        n_iter_no_change=12,
-        n_estimators=4,
-        callbacks=None,
-        time_limit=None,
-        checkpoint=None,
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        activation: str | SplineActivation | Sequence[SplineActivation] = "auto",
+        prefactor: float | None = None,
+        input_activations: str | BaseEstimator | Sequence[SplineActivation] | None = "auto",
+        sharing: Sharing = "network",
+        learner: ActivationLearner | None = None,
+        scaling: str | None = "auto",
+        optimizer: OptimizerName = "rmsprop",
+        learning_rate: float = 0.001,
+        label_smoothing: float = 0.1,
+        batch_size: int | Literal["auto"] = "auto",
+        max_iter: int = 100,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 12,
+        n_estimators: int = 4,
+        callbacks: list[Any] | None = None,
+        time_limit: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        device: str | torch.device = "auto",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.prefactor = prefactor
@@ -244,7 +248,7 @@ class _LearnedActivationMLP(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the functions, choose among the candidates and train the network.
 
         Parameters
@@ -487,7 +491,7 @@ class _LearnedActivationMLP(BaseEstimator):
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False)
 
-    def hidden_representation(self, X, layer=-1):
+    def hidden_representation(self, X: ArrayLike, layer: int = -1) -> np.ndarray:
         """Return what a hidden layer computes.
 
         Parameters
@@ -552,7 +556,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         self.classes_ = self._encoding_.classes
         return cuts
 
-    def decision_function(self, X):
+    def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the logits.
 
         Parameters
@@ -567,7 +571,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         outputs = self._outputs(self._checked(X))
         return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of every class, softmax of the logits.
 
         Parameters
@@ -581,7 +585,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         outputs = self._outputs(self._checked(X))
         return torch.softmax(torch.from_numpy(outputs), dim=1).numpy()
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class.
 
         Parameters
@@ -625,7 +629,7 @@ class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
     (2,)
     """
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the predicted values.
 
         Parameters

@@ -185,15 +185,15 @@ class WeightTrajectory(Callback):
         estimator's ``weights_`` holds, followed by the changes of the input functions it trains.
     """
 
-    def on_train_begin(self, net, **kwargs):
+    def on_train_begin(self, net: NeuralNet, **kwargs: Any) -> None:
         """Keep the weights that training starts from."""
         self.trajectory_ = [_module_weights(net)]
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         """Keep this epoch's weights."""
         self.trajectory_.append(_module_weights(net))
 
-    def estimator_at(self, estimator, epoch):
+    def estimator_at(self, estimator: Any, epoch: int) -> Any:
         """Return a copy of the fitted estimator as it was after an epoch; 0 is the start."""
         return estimator._with_weights(self.trajectory_[epoch])
 

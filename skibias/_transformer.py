@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Literal, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
@@ -31,6 +33,7 @@ from skibias._selection import (
     transformer_learner,
 )
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
+from skibias._typing import RandomState, TargetType
 from skibias._validation import check_transformer_parameters, check_weights
 
 
@@ -96,15 +99,15 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        learner=None,
+        learner: ActivationLearner | None = None,
         *,
-        target_type="auto",
-        n_channels=INPUT_CHANNELS,
-        scaling="minmax",
-        device="auto",
-        random_state=None,
-        verbose=0,
-    ):
+        target_type: TargetType = "auto",
+        n_channels: int = INPUT_CHANNELS,
+        scaling: Literal["minmax", "quantile"] = "minmax",
+        device: str | torch.device = "auto",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
         self.learner = learner
         self.target_type = target_type
         self.n_channels = n_channels
@@ -113,7 +116,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Learn the functions.
 
         Parameters
@@ -166,7 +169,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         self.meta_history_ = found.history
         self.activations_ = _best_set(found.options, choosing_problem(problem, learner), learner)
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Apply every column's function.
 
         Parameters
@@ -182,7 +185,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64, reset=False)
         return spline_columns(X, self.activations_)
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that `transform` gives.
 
         Parameters

@@ -6,9 +6,10 @@ activation on a task: where ReLU predicts 95 % of the test pairs within the limi
 steps of any activation over its own (0 if it never does); on other tasks, its best test accuracy
 over the best of any. An activation's score is its mean over the tasks.
 
-Differs from the paper: 3,000 steps instead of 60,000, with a learning rate of 10 for the mean over
-the outputs; one network per cell; training ends where 95 % are reached, so that no accuracy above
-counts for more. Functions are learned from batches of 512 pairs.
+Differs from the paper: 3,000 steps instead of 60,000, with a learning rate of 10 for 27 outputs
+(its scale: see `algorithmic`); one network per cell; training ends where 95 % are reached, so that
+no accuracy above counts for more. Functions are learned from batches of 512 pairs, and networks
+trained on batches of 600, which are all pairs of the smaller tasks.
 
 With `--tasks`, tasks and the functions learned for them are restricted; "all" is then learned on
 these. A run on more tasks takes over what is there, but for "all".
@@ -61,7 +62,7 @@ class Setting(NamedTuple):
     limit: int = 3000
     interval: int = 20
     learner: dict = {"n_outer_steps": 700, "batch_size": 512, "random_state": SEED}
-    all_steps: int = 100  # outer steps per task where all are learned on at once
+    all_steps: int = 300  # outer steps per task where all are learned on at once
 
 
 QUICK = {

@@ -5,9 +5,13 @@ Notation: n rows, d columns, t cells between neighbouring values of a column.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import find_response
 from skibias.complexity._tables import check_count, container_of, numeric_columns
 
@@ -17,15 +21,15 @@ REACH = 5  # cells on either side with which a cell is compared
 
 
 def axis_sharpness(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike,
+    y: Any = None,
     *,
-    n_rows=100,
-    n_points=100,
-    response_method="auto",
-    random_state=0,
-):
+    n_rows: int = 100,
+    n_points: int = 100,
+    response_method: ResponseMethod = "auto",
+    random_state: RandomState = 0,
+) -> float:
     """How sharply a function changes at particular values of single columns, as trees do.
 
     Every column is moved through its quantiles in ``n_rows`` rows, whose other columns stay. Let

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
     MODULE_ROWS,
     Response,
@@ -30,16 +32,16 @@ BLOCK_VALUES = 2**23  # numbers in the moved points that are evaluated at once
 
 
 def geometric_complexity(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike,
+    y: Any = None,
     *,
-    n_rows=N_ROWS,
-    response_method="auto",
-    step=STEP,
-    random_state=0,
-    return_standard_error=False,
-):
+    n_rows: int = N_ROWS,
+    response_method: ResponseMethod = "auto",
+    step: float = STEP,
+    random_state: RandomState = 0,
+    return_standard_error: bool = False,
+) -> Complexity:
     """Mean squared slope of a fitted estimator at the rows of X.
 
     The mean over rows of ``sum_{o,d} (df_o / dx_d)^2``, the squared Frobenius norm of the

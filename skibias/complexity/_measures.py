@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from skibias._runtime import one_thread
+from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._paths import Paths, draw_paths, values_along
 from skibias.complexity._response import Response, find_response
 from skibias.complexity._summary import summarize
@@ -77,16 +79,16 @@ FREQUENCY = PathMeasure(least_points=3, positions=evenly_spaced, measure=path_fr
 
 
 def tv_complexity(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike | Paths,
+    y: ArrayLike | None = None,
     *,
-    n_paths=200,
-    n_points=100,
-    response_method="auto",
-    random_state=0,
-    return_standard_error=False,
-):
+    n_paths: int = 200,
+    n_points: int = 100,
+    response_method: ResponseMethod = "auto",
+    random_state: RandomState = 0,
+    return_standard_error: bool = False,
+) -> Complexity:
     """Total variation of a fitted estimator along straight paths between rows of X.
 
     The mean over paths of ``sum_i |f(x_{i+1}) - f(x_i)|`` after the straight line between the
@@ -151,16 +153,16 @@ def tv_complexity(
 
 
 def fourier_complexity(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike | Paths,
+    y: ArrayLike | None = None,
     *,
-    n_paths=200,
-    n_points=100,
-    response_method="auto",
-    random_state=0,
-    return_standard_error=False,
-):
+    n_paths: int = 200,
+    n_points: int = 100,
+    response_method: ResponseMethod = "auto",
+    random_state: RandomState = 0,
+    return_standard_error: bool = False,
+) -> Complexity:
     """Mean frequency of a fitted estimator along straight paths between rows of X.
 
     The mean over paths of ``sum_k k |F_k| / sum_k |F_k|``, where F is the discrete Fourier
@@ -214,17 +216,17 @@ def fourier_complexity(
 
 
 def polynomial_complexity(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike | Paths,
+    y: ArrayLike | None = None,
     *,
-    n_paths=200,
-    n_points=100,
-    basis="chebyshev",
-    response_method="auto",
-    random_state=0,
-    return_standard_error=False,
-):
+    n_paths: int = 200,
+    n_points: int = 100,
+    basis: Literal["chebyshev", "legendre"] = "chebyshev",
+    response_method: ResponseMethod = "auto",
+    random_state: RandomState = 0,
+    return_standard_error: bool = False,
+) -> Complexity:
     """Mean polynomial order of a fitted estimator along straight paths between rows of X.
 
     The mean over paths of ``sum_k k |c_k| / sum_k |c_k|`` over k >= 2, where c are the
@@ -282,17 +284,17 @@ def polynomial_complexity(
 
 
 def lz_complexity(
-    estimator,
-    X,
-    y=None,
+    estimator: Any,
+    X: ArrayLike | Paths,
+    y: ArrayLike | None = None,
     *,
-    n_paths=200,
-    n_points=100,
-    n_levels=N_LEVELS,
-    response_method="auto",
-    random_state=0,
-    return_standard_error=False,
-):
+    n_paths: int = 200,
+    n_points: int = 100,
+    n_levels: int = N_LEVELS,
+    response_method: ResponseMethod = "auto",
+    random_state: RandomState = 0,
+    return_standard_error: bool = False,
+) -> Complexity:
     """Lempel-Ziv complexity of a fitted estimator along straight paths between rows of X.
 
     The mean over paths of the number of phrases into which Lempel and Ziv (1978) parse the path's

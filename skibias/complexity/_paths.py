@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
+from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import Response, find_response
 from skibias.complexity._tables import Container, check_count, container_of, numeric_columns
 
@@ -33,7 +36,7 @@ class Paths:
     def __repr__(self) -> str:
         return f"<{len(self.start)} paths in {self.start.shape[1]} dimensions>"
 
-    def points(self, positions):
+    def points(self, positions: ArrayLike) -> Any:
         """Return the points at positions along every path.
 
         Parameters
@@ -61,7 +64,9 @@ class Paths:
         points = self.start[:, None] * (1 - share) + self.end[:, None] * share
         return self.container.hold(points.reshape(-1, points.shape[-1]))
 
-    def evaluate(self, estimator, positions, response_method="auto") -> np.ndarray:
+    def evaluate(
+        self, estimator: Any, positions: ArrayLike, response_method: ResponseMethod = "auto"
+    ) -> np.ndarray:
         """Return one output of a fitted estimator or callable along every path.
 
         Parameters
@@ -79,7 +84,9 @@ class Paths:
         return values_along(self, response, positions)
 
 
-def sample_paths(X, y=None, *, n_paths=200, random_state=0) -> Paths:
+def sample_paths(
+    X: ArrayLike, y: ArrayLike | None = None, *, n_paths: int = 200, random_state: RandomState = 0
+) -> Paths:
     """Draw straight paths between rows of X.
 
     The start is any row; the end is any row with a different y, or without y a different X

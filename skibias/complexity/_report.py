@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from skibias._typing import Frame, RandomState, ResponseMethod
 from skibias.complexity._geometric import N_ROWS, STEP, sample_rows, squared_slopes
 from skibias.complexity._measures import (
     BASES,
@@ -35,16 +38,16 @@ OWNER = "complexity_report"
 
 
 def complexity_report(
-    estimators,
-    X,
-    y=None,
+    estimators: Mapping[str, Any] | Sequence[tuple[str, Any]],
+    X: ArrayLike | Paths,
+    y: ArrayLike | None = None,
     *,
-    measures=MEASURES,
-    response_method="auto",
-    n_paths=200,
-    n_points=100,
-    random_state=0,
-):
+    measures: str | Sequence[str] = MEASURES,
+    response_method: ResponseMethod = "auto",
+    n_paths: int = 200,
+    n_points: int = 100,
+    random_state: RandomState = 0,
+) -> Frame:
     """Complexity of several fitted estimators on one data set, as a table.
 
     All are evaluated on the same response, paths and rows, so that the numbers of a column can be

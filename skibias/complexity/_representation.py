@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from skibias._runtime import one_thread
@@ -10,7 +11,7 @@ from skibias.complexity._tables import numeric_columns
 from skibias.engine.complexity import effective_rank as engine_effective_rank
 
 
-def effective_rank(representation):
+def effective_rank(representation: ArrayLike | Tensor) -> float:
     """Effective rank of a representation, such as the units of a hidden layer.
 
     ``exp(-sum_k p_k log p_k)``, where p are the singular values divided by their sum (Roy and

@@ -12,6 +12,8 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
+from skibias._typing import Dataset
+
 _MODULI = (27, 53)  # of the paper's tasks
 _GROUPS = {"S4": 4, "S5": 5}  # the number of things that are permuted
 
@@ -37,7 +39,7 @@ _REPLACEMENTS = {"\N{MINUS SIGN}": "-", "²": "^2", "³": "^3", "⁻¹": "^-1", 
 _IGNORED = r"if|in|(?<!\d)[\s()*.·×:,]++|[\s()*.·×:,]++(?!\d)"
 
 
-def list_algorithmic_tasks():
+def list_algorithmic_tasks() -> list[str]:
     """List the names of the 22 tasks of the paper, for :func:`make_algorithmic_task`.
 
     Returns
@@ -71,7 +73,7 @@ def list_algorithmic_tasks():
 
 
 @validate_params({"name": [str], "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
-def make_algorithmic_task(name, *, return_X_y=False):
+def make_algorithmic_task(name: str, *, return_X_y: bool = False) -> Dataset:
     """Make all examples of an algorithmic task: a binary operation on a finite set.
 
     A network sees two elements a and b of the set as one-hot vectors, and tells their result.

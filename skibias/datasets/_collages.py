@@ -4,9 +4,11 @@ from numbers import Integral, Real
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skibias._typing import RandomState
 from skibias.datasets._labelled_images import (
     LabelledImages,
     check_class_sizes,
@@ -54,16 +56,16 @@ _POSITIVE = [Interval(Integral, 1, None, closed="left")]
     prefer_skip_nested_validation=True,
 )
 def make_collages(
-    simple,
-    complex,
+    simple: tuple[ArrayLike, ArrayLike],
+    complex: tuple[ArrayLike, ArrayLike],
     *,
-    simple_test=None,
-    complex_test=None,
-    n_train=10_000,
-    n_test=2_000,
-    holdout_fraction=0.2,
-    random_state=None,
-):
+    simple_test: tuple[ArrayLike, ArrayLike] | None = None,
+    complex_test: tuple[ArrayLike, ArrayLike] | None = None,
+    n_train: int = 10_000,
+    n_test: int = 2_000,
+    holdout_fraction: float = 0.2,
+    random_state: RandomState = None,
+) -> Bunch:
     """Make collages of two tiles, which are equally good cues in training but not in tests.
 
     Every collage has an image of the first source on its left, and one of the second on its

@@ -4,10 +4,12 @@ import colorsys
 from numbers import Real
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
+from skibias._typing import RandomState
 from skibias.datasets._labelled_images import (
     check_class_sizes,
     check_labelled_images,
@@ -34,8 +36,13 @@ _PARTS = ("train", "validation", "test_aligned", "test_random", "test_reversed")
     prefer_skip_nested_validation=True,
 )
 def make_colored_digits(
-    digits=None, *, digits_test=None, correlation=0.9, holdout_fraction=0.2, random_state=None
-):
+    digits: tuple[ArrayLike, ArrayLike] | None = None,
+    *,
+    digits_test: tuple[ArrayLike, ArrayLike] | None = None,
+    correlation: float = 0.9,
+    holdout_fraction: float = 0.2,
+    random_state: RandomState = None,
+) -> Bunch:
     """Colour digits so that in training the colour, too, tells which digit it is.
 
     There are as many colours as classes. In training an image has the colour of its class with

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skibias._typing import Dataset
 from skibias.datasets._local import local_copy_hint, local_folder
 from skibias.datasets._openml import read_openml
 
@@ -79,7 +80,15 @@ class _Images(NamedTuple):
     },
     prefer_skip_nested_validation=True,
 )
-def fetch_images(name, *, return_X_y=False, data_home=None, n_retries=3, delay=1.0, verbose=0):
+def fetch_images(
+    name: str,
+    *,
+    return_X_y: bool = False,
+    data_home: str | os.PathLike[str] | None = None,
+    n_retries: int = 3,
+    delay: float = 1.0,
+    verbose: int = 0,
+) -> Dataset:
     """Load MNIST, Fashion-MNIST or CIFAR-10: small images of ten classes.
 
     A set is read from a local folder if the environment variable ``SKIBIAS_DATA`` names one that

@@ -6,13 +6,15 @@ from importlib import resources
 import numpy as np
 from sklearn.utils import Bunch
 
+from skibias._typing import Dataset
+
 _DATA_MODULE = "skibias.datasets.data"
 _FILE_NAME = "magic_telescope.csv.gz"
 _CLASS_CODES = {"h": 0.0, "g": 1.0}
 _TARGET_NAMES = ("hadron", "gamma")
 
 
-def load_magic_telescope(*, return_X_y=False, as_frame=False):
+def load_magic_telescope(*, return_X_y: bool = False, as_frame: bool = False) -> Dataset:
     """Load the MAGIC gamma telescope data (binary classification).
 
     Simulated images of an atmospheric Cherenkov telescope, each described by the ellipse of
@@ -126,7 +128,9 @@ def _read_table():
     """Read the names of the features, their values (n, d) and the class codes (n,)."""
     with _data_file(_FILE_NAME).open("rb") as compressed, gzip.open(compressed, "rt") as lines:
         feature_names = lines.readline().rstrip().split(",")[:-1]
-        table = np.loadtxt(lines, delimiter=",", converters={-1: _CLASS_CODES.__getitem__})
+        # With encoding=None the converter is given text by numpy 1 too, not bytes.
+        codes = {-1: _CLASS_CODES.__getitem__}
+        table = np.loadtxt(lines, delimiter=",", converters=codes, encoding=None)
     # A copy: a slice of the table would be a strided view and keep the class column alive.
     return feature_names, table[:, :-1].copy(), table[:, -1].astype(np.int64)
 

@@ -3,6 +3,7 @@
 Notation: n rows, f features that tell the class, d columns of noise; k slabs of a feature.
 """
 
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, validate_params
 
 from skibias._runtime import draw_seed
+from skibias._typing import RandomState
 
 
 class _Slabs(NamedTuple):
@@ -41,8 +43,14 @@ _SLABS = {
     prefer_skip_nested_validation=True,
 )
 def make_slabs(
-    *, n_slabs=(2, 5), n_noise=18, margin=0.1, n_train=10_000, n_test=2_000, random_state=None
-):
+    *,
+    n_slabs: Sequence[int] = (2, 5),
+    n_noise: int = 18,
+    margin: float = 0.1,
+    n_train: int = 10_000,
+    n_test: int = 2_000,
+    random_state: RandomState = None,
+) -> Bunch:
     """Make data of two classes that each of several features tells alone, simply or not.
 
     A feature is divided into slabs, which are of one class and the other in turn. With 2 slabs it

@@ -6,12 +6,13 @@ import re
 import sys
 import warnings
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skibias._typing import Dataset
 from skibias.datasets._local import local_copy_hint, local_folder
 from skibias.datasets._openml import read_openml
 
@@ -87,7 +88,7 @@ class _Table(NamedTuple):
 
 
 @validate_params({"task": [StrOptions(set(_SETS))]}, prefer_skip_nested_validation=True)
-def list_tabular(task):
+def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
     """List the names of a suite of the tabular benchmark, for :func:`fetch_tabular`.
 
     Parameters
@@ -129,8 +130,15 @@ def list_tabular(task):
     prefer_skip_nested_validation=True,
 )
 def fetch_tabular(
-    name, *, task=None, return_X_y=False, data_home=None, n_retries=3, delay=1.0, verbose=0
-):
+    name: str,
+    *,
+    task: Literal["classification", "regression"] | None = None,
+    return_X_y: bool = False,
+    data_home: str | os.PathLike[str] | None = None,
+    n_retries: int = 3,
+    delay: float = 1.0,
+    verbose: int = 0,
+) -> Dataset:
     """Load a data set of the tabular benchmark of Grinsztajn et al. by its name.
 
     The benchmark has 16 sets for classification and 19 for regression, all with numerical

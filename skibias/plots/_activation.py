@@ -5,7 +5,11 @@ Notation: p points, c channels.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
@@ -55,14 +59,28 @@ class ActivationDisplay:
     array([0., 2.])
     """
 
-    def __init__(self, arguments, values, names, reaching=None):
+    def __init__(
+        self,
+        arguments: Sequence[np.ndarray],
+        values: Sequence[np.ndarray],
+        names: Sequence[str],
+        reaching: Sequence[np.ndarray] | None = None,
+    ) -> None:
         self.arguments = arguments
         self.values = values
         self.names = names
         self.reaching = reaching
 
     @classmethod
-    def from_estimator(cls, estimator, X=None, *, feature_names=None, max_features=12, ax=None):
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike | None = None,
+        *,
+        feature_names: Sequence[str] | np.ndarray | None = None,
+        max_features: int | None = 12,
+        ax: Any = None,
+    ) -> Self:
         """Draw the functions of a fitted estimator.
 
         Parameters
@@ -111,7 +129,15 @@ class ActivationDisplay:
         )
 
     @classmethod
-    def from_functions(cls, functions, *, names=None, ranges=None, reaching=None, ax=None):
+    def from_functions(
+        cls,
+        functions: Sequence[Callable[[Any], Any]],
+        *,
+        names: Sequence[str] | None = None,
+        ranges: Sequence[tuple[float, float]] | None = None,
+        reaching: Sequence[ArrayLike] | None = None,
+        ax: Any = None,
+    ) -> Self:
         """Draw functions.
 
         Parameters
@@ -157,7 +183,7 @@ class ActivationDisplay:
         ]
         return cls(arguments, values, names, reaching).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw one panel per function.
 
         Parameters

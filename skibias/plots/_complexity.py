@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skibias._typing import Frame
 from skibias.complexity import complexity_report
 from skibias.plots._figure import PAPER_WIDTH, finish, panels
 
@@ -46,15 +51,15 @@ class ComplexityDisplay:
 
     def __init__(
         self,
-        complexity,
-        score,
-        names,
-        measure,
+        complexity: ArrayLike,
+        score: ArrayLike,
+        names: Sequence[str],
+        measure: str,
         *,
-        score_name="score",
-        complexity_error=None,
-        score_error=None,
-    ):
+        score_name: str = "score",
+        complexity_error: ArrayLike | None = None,
+        score_error: ArrayLike | None = None,
+    ) -> None:
         self.complexity = np.asarray(complexity, dtype=np.float64)
         self.score = np.asarray(score, dtype=np.float64)
         self.names = [str(name) for name in names]
@@ -64,7 +69,16 @@ class ComplexityDisplay:
         self.score_error = score_error
 
     @classmethod
-    def from_estimators(cls, estimators, X, y, *, measure="tv", ax=None, **parameters):
+    def from_estimators(
+        cls,
+        estimators: Mapping[str, Any] | Sequence[tuple[str, Any]],
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        measure: str = "tv",
+        ax: Any = None,
+        **parameters: Any,
+    ) -> Self:
         """Measure fitted estimators and draw them.
 
         Parameters
@@ -90,7 +104,9 @@ class ComplexityDisplay:
         return cls.from_report(report, measure=measure, ax=ax)
 
     @classmethod
-    def from_report(cls, report, *, measure="tv", score="score", ax=None):
+    def from_report(
+        cls, report: Frame, *, measure: str = "tv", score: str = "score", ax: Any = None
+    ) -> Self:
         """Draw two columns of a table.
 
         Parameters
@@ -129,7 +145,7 @@ class ComplexityDisplay:
             score_error=report.get(f"{score}_se"),
         ).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw one point per model.
 
         Parameters

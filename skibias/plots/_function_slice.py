@@ -5,10 +5,14 @@ Notation: n rows, d columns, p points per direction.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from skibias._typing import ResponseMethod
 from skibias.complexity._response import find_response
 from skibias.complexity._tables import check_count, container_of, numeric_columns
 from skibias.plots._figure import finish, panels
@@ -53,7 +57,14 @@ class FunctionSliceDisplay:
         Set by `plot`.
     """
 
-    def __init__(self, positions, values, marks, labels, response_name):
+    def __init__(
+        self,
+        positions: Sequence[np.ndarray],
+        values: np.ndarray,
+        marks: np.ndarray,
+        labels: Sequence[str],
+        response_name: str,
+    ) -> None:
         self.positions = positions
         self.values = values
         self.marks = marks
@@ -63,16 +74,16 @@ class FunctionSliceDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
+        estimator: Any,
+        X: ArrayLike,
         *,
-        rows=(0,),
-        features=(0, 1),
-        n_points=200,
-        response_method="auto",
-        output=-1,
-        ax=None,
-    ):
+        rows: Sequence[int] = (0,),
+        features: Sequence[int | str] = (0, 1),
+        n_points: int = 200,
+        response_method: ResponseMethod = "auto",
+        output: int = -1,
+        ax: Any = None,
+    ) -> Self:
         """Evaluate a fitted estimator on a slice and draw it.
 
         Parameters
@@ -126,7 +137,7 @@ class FunctionSliceDisplay:
         name = RESPONSE_NAMES.get(response.method, "output")
         return cls(positions, values, marks, labels, name).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw a curve, or the plane in grey.
 
         Parameters

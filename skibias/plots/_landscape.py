@@ -6,16 +6,18 @@ Notation: T epochs, g and h points along the two directions, P weights.
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._learning import engine_rows
 from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
 from skibias._runtime import one_thread, side_by_side
+from skibias._typing import RandomState
 from skibias.complexity import sample_paths
 from skibias.complexity._tables import check_count
 from skibias.engine.landscape import (
@@ -61,7 +63,15 @@ class LandscapeDisplay:
         Set by `plot`.
     """
 
-    def __init__(self, first, second, loss, complexity, trajectory, labels):
+    def __init__(
+        self,
+        first: np.ndarray,
+        second: np.ndarray,
+        loss: np.ndarray,
+        complexity: np.ndarray,
+        trajectory: np.ndarray | None,
+        labels: tuple[str, str],
+    ) -> None:
         self.first = first
         self.second = second
         self.loss = loss
@@ -72,20 +82,20 @@ class LandscapeDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
         *,
-        trajectory=None,
-        network=0,
-        extent=1.0,
-        n_steps=50,
-        n_rows=1000,
-        n_paths=20,
-        n_points=50,
-        random_state=0,
-        ax=None,
-    ):
+        trajectory: Any = None,
+        network: int = 0,
+        extent: float = 1.0,
+        n_steps: int = 50,
+        n_rows: int = 1000,
+        n_paths: int = 20,
+        n_points: int = 50,
+        random_state: RandomState = 0,
+        ax: Any = None,
+    ) -> Self:
         """Evaluate the networks of a plane through a trained one, and draw them.
 
         Parameters
@@ -154,7 +164,7 @@ class LandscapeDisplay:
             plane.labels,
         ).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the loss and the complexity side by side.
 
         Parameters

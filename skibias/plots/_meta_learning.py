@@ -5,7 +5,9 @@ Notation: S restarts, t outer steps, s snapshots, p points, c channels.
 
 from __future__ import annotations
 
+import os
 from numbers import Integral
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
@@ -52,7 +54,15 @@ class MetaLearningDisplay:
         Set by `plot`.
     """
 
-    def __init__(self, losses, restart, steps, arguments, values, name):
+    def __init__(
+        self,
+        losses: np.ndarray,
+        restart: int,
+        steps: np.ndarray,
+        arguments: np.ndarray,
+        values: np.ndarray,
+        name: str,
+    ) -> None:
         self.losses = losses
         self.restart = restart
         self.steps = steps
@@ -62,8 +72,15 @@ class MetaLearningDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, kind="activation", restart=None, number=0, channel=0, ax=None
-    ):
+        cls,
+        estimator: Any,
+        *,
+        kind: Literal["activation", "inputs"] = "activation",
+        restart: int | None = None,
+        number: int = 0,
+        channel: int = 0,
+        ax: Any = None,
+    ) -> Self:
         """Draw how a fitted estimator, or a learner, came to its functions.
 
         Parameters
@@ -115,7 +132,7 @@ ActivationLearner
             name=_name(estimator, kind, number, channel, own[0]),
         ).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the losses of all restarts, and the shape of one over the outer steps.
 
         Parameters
@@ -149,7 +166,7 @@ ActivationLearner
             finish(panel)
         return self
 
-    def save_animation(self, path, *, frames_per_second=10):
+    def save_animation(self, path: str | os.PathLike[str], *, frames_per_second: int = 10) -> None:
         """Write the changing shape as an animated GIF.
 
         Parameters

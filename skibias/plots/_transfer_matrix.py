@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 
 from skibias.plots._figure import COLOR_MAP, panels
@@ -44,7 +47,14 @@ class TransferMatrixDisplay:
     array([0.6, 0.6])
     """
 
-    def __init__(self, scores, tasks=None, activations=None, *, score_name="score"):
+    def __init__(
+        self,
+        scores: Any,
+        tasks: Sequence[str] | None = None,
+        activations: Sequence[str] | None = None,
+        *,
+        score_name: str = "score",
+    ) -> None:
         self.scores = np.asarray(scores, dtype=np.float64)
         if self.scores.ndim != 2:
             raise ValueError(
@@ -58,11 +68,19 @@ class TransferMatrixDisplay:
         self.score_name = score_name
 
     @classmethod
-    def from_scores(cls, scores, *, tasks=None, activations=None, score_name="score", ax=None):
+    def from_scores(
+        cls,
+        scores: Any,
+        *,
+        tasks: Sequence[str] | None = None,
+        activations: Sequence[str] | None = None,
+        score_name: str = "score",
+        ax: Any = None,
+    ) -> Self:
         """Make a display and draw it; parameters as of the class and of `plot`."""
         return cls(scores, tasks, activations, score_name=score_name).plot(ax=ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Any = None) -> Self:
         """Draw the matrix; cells carry their numbers where there is room.
 
         Parameters

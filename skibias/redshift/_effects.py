@@ -7,6 +7,7 @@ from numbers import Real
 import numpy as np
 from scipy.stats import rankdata
 
+from skibias._typing import Frame, RandomState
 from skibias.redshift._validation import check_count
 
 KEY = ("factor", "level", "activation", "network")
@@ -14,7 +15,7 @@ COVERAGE = (2.5, 97.5)  # percentiles of a 95 % interval
 NORMAL_QUANTILE = 1.96  # of a 95 % interval around a mean
 
 
-def sweep_effects(sweep, *, n_resamples=500, random_state=0):
+def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomState = 0) -> Frame:
     """Effect of every factor of a sweep on every measure, with 95 % intervals.
 
     Factors with numbers as levels are summed up by Spearman's correlation between level and

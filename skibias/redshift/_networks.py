@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from skibias._fixed_activation import network_activation
 from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._spline_activation import SplineActivation
+from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import (
     chebyshev_basis,
     cosine_basis,
@@ -66,7 +72,9 @@ BASELINE = {
 STACK_VALUES = 1 << 18
 
 
-def grid_complexity(function, *, n_points=32, n_levels=16):
+def grid_complexity(
+    function: Callable[[np.ndarray], ArrayLike], *, n_points: int = 32, n_levels: int = 16
+) -> dict[str, float]:
     """Three measures of the complexity of a function on the square [-1, 1]².
 
     Parameters
@@ -111,22 +119,22 @@ def grid_complexity(function, *, n_points=32, n_levels=16):
 
 
 def sample_network_complexity(
-    activation="relu",
+    activation: str | SplineActivation = "relu",
     *,
-    n_networks=200,
-    width=64,
-    depth=3,
-    weight_magnitude=6.0,
-    bias_magnitude=1.0,
-    prefactor=1.0,
-    residual=False,
-    layer_normalization=False,
-    gate="none",
-    n_points=32,
-    n_levels=16,
-    random_state=None,
-    verbose=0,
-):
+    n_networks: int = 200,
+    width: int = 64,
+    depth: int = 3,
+    weight_magnitude: float = 6.0,
+    bias_magnitude: float = 1.0,
+    prefactor: float = 1.0,
+    residual: bool = False,
+    layer_normalization: bool = False,
+    gate: Literal["none", "tanh", "sigmoid", "linear"] = "none",
+    n_points: int = 32,
+    n_levels: int = 16,
+    random_state: RandomState = None,
+    verbose: int = 0,
+) -> Frame:
     """Complexity of networks with random weights, two inputs on [-1, 1]² and one output.
 
     Parameters
@@ -215,15 +223,15 @@ def sample_network_complexity(
 
 
 def complexity_sweep(
-    factors=None,
+    factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
-    activations=("relu", "tanh"),
-    n_networks=200,
-    n_points=32,
-    n_levels=16,
-    random_state=None,
-    verbose=0,
-):
+    activations: Sequence[str | SplineActivation] = ("relu", "tanh"),
+    n_networks: int = 200,
+    n_points: int = 32,
+    n_levels: int = 16,
+    random_state: RandomState = None,
+    verbose: int = 0,
+) -> Frame:
     """Complexity of random networks over the levels of every component, one at a time.
 
     All other components stay at the defaults of `sample_network_complexity`.

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import torch
 
 from skibias._fixed_activation import network_activation
 from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._spline_activation import SplineActivation
+from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import lz_phrases
 from skibias.engine.episodes import stream
 from skibias.engine.random_transformers import (
@@ -38,18 +43,18 @@ STACK_SIZE = 25  # transformers at once
 
 
 def transformer_sweep(
-    factors=None,
+    factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
-    activations=("gelu",),
-    weight_magnitude=4.0,
-    depth=2,
-    n_networks=100,
-    n_symbols=16,
-    length=64,
-    width=32,
-    random_state=None,
-    verbose=0,
-):
+    activations: Sequence[str | SplineActivation] = ("gelu",),
+    weight_magnitude: float = 4.0,
+    depth: int = 2,
+    n_networks: int = 100,
+    n_symbols: int = 16,
+    length: int = 64,
+    width: int = 32,
+    random_state: RandomState = None,
+    verbose: int = 0,
+) -> Frame:
     """Complexity of the sequences that untrained transformers continue greedily.
 
     GPT-like transformers with random weights (biases are zero, the token embedding is also the

@@ -31,7 +31,9 @@ def test_log_loss_equals_torch_and_sklearn(rows):
         row_losses = torch.nn.functional.cross_entropy(own_outputs, classes, reduction="none")
         torch.testing.assert_close(own_result, (row_losses * weights).sum() / weights.sum())
         probabilities = own_outputs.softmax(-1).numpy()
-        expected = sklearn.metrics.log_loss(classes, probabilities, sample_weight=weights)
+        expected = sklearn.metrics.log_loss(
+            classes.numpy(), probabilities, sample_weight=weights.numpy()
+        )
         assert float(own_result) == pytest.approx(expected, rel=1e-12)
 
 
@@ -88,7 +90,9 @@ def test_error_rate_is_the_weighted_share_of_wrong_classes(rows):
     for own_outputs, own, result in zip(
         outputs, predicted, error_rate(outputs, classes, weights), strict=True
     ):
-        expected = 1 - sklearn.metrics.accuracy_score(classes, own, sample_weight=weights)
+        expected = 1 - sklearn.metrics.accuracy_score(
+            classes.numpy(), own.numpy(), sample_weight=weights.numpy()
+        )
         ties = TIE_WEIGHT * float(log_loss(own_outputs, classes, weights))
         assert float(result) == pytest.approx(expected + ties, rel=1e-12)
 

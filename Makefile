@@ -1,0 +1,20 @@
+# The commands that .ci/run runs, for an environment with the extras plots, test, dev and docs:
+# python -m pip install -c constraints.txt -e ".[plots,test,dev,docs]"
+.PHONY: lint test docs build coverage
+
+lint:
+	ruff check .
+	ruff format --check .
+	mypy
+
+test:
+	python -m pytest
+
+docs:
+	sphinx-build -W -b html docs docs/_build
+
+build:
+	python -m build
+
+coverage:
+	python -m pytest --cov=skibias --cov-report=term-missing
