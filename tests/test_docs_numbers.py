@@ -313,7 +313,10 @@ def test_kernel():
     assert f"and {two:.2f} times on two" in readme
 
 
-OUTER_STEP = "restarts | network | t | spline / tanh | stack / plain loop with torch.func | MB | MB with tanh"
+OUTER_STEP = (
+    "restarts | network | t | spline / tanh | stack / plain loop with torch.func | MB | "
+    "MB with tanh"
+)
 
 
 def test_outer_step():
@@ -347,6 +350,51 @@ def test_schedules():
     assert differences(rows, expected) == []
 
 
+# The examples
+
+COMPARISON = "model | accuracy | TV complexity"
+SLICES = "model | accuracy | axis sharpness"
+LANDSCAPES = "network | accuracy | TV complexity before | after 40 epochs | ambient"
+
+
+def test_comparison_with_trees():
+    fits = csv("gallery/plot_01_compare_with_trees.csv")
+    by_model = fits.groupby("model", sort=False)[["accuracy", "TV complexity"]]
+    table = pd.concat({"mean": by_model.mean(), "error": by_model.sem()}, axis=1)
+    rows = tables(page("README.md"))[COMPARISON]
+    expected = [
+        (None, *(tuple(own[:, column]) for column in ("accuracy", "TV complexity")))
+        for _, own in table.iterrows()
+    ]
+    assert differences(rows, expected) == []
+
+
+def test_slices_and_landscapes_of_the_examples():
+    found = tables(page("docs/complexity.md"))
+    slices = csv("gallery/plot_03_function_slices.csv").set_index("model")
+    rows = found[SLICES]
+    expected = [(row[0], *slices.loc[row[0], ["accuracy", "axis sharpness"]]) for row in rows]
+    assert len(rows) == len(slices)
+    assert differences(rows, expected) == []
+    planes = csv("gallery/plot_04_landscapes.csv").set_index("network")
+    columns = ["accuracy", "start", "end", "ambient"]
+    rows = found[LANDSCAPES]
+    assert len(rows) == len(planes)
+    assert differences(rows, [(row[0], *planes.loc[row[0], columns]) for row in rows]) == []
+
+
+def test_correlations_of_the_measures():
+    measures = csv("gallery/plot_05_measures_that_agree.csv")
+    correlations = measures[["tv", "polynomial", "fourier"]].corr("spearman")["tv"]
+    text = page("docs/complexity.md")
+    order, frequency = re.search(
+        r"TV complexity is (\S+) for the mean polynomial order, and (\S+) for the mean frequency",
+        text,
+    ).groups()
+    assert agrees(order, correlations["polynomial"])
+    assert agrees(frequency, correlations["fourier"])
+
+
 # All tables
 
 CHECKED = {
@@ -354,10 +402,17 @@ CHECKED = {
     "docs/performance.md": [
         *(COSTS, SIZES, f" | {STAGES}", f"rows | {STAGES}", CHANGE, KERNEL, OUTER_STEP, SCHEDULES)
     ],
-    "README.md": [SCORES, README_COSTS],
+    "docs/complexity.md": [SLICES, LANDSCAPES],
+    "README.md": [SCORES, README_COSTS, COMPARISON],
 }
 BY_MAKE_REPORT = {"docs/tabular.md": 5}
-WITHOUT_NUMBERS = {"README.md": ["name | what it is"]}
+WITHOUT_NUMBERS = {
+    "README.md": ["name | what it is"],
+    "docs/complexity.md": [
+        "function | what it measures | unchanged by | a straight line scores",
+        "display | shows",
+    ],
+}
 
 
 @pytest.mark.parametrize("name", CHECKED)

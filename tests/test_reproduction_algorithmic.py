@@ -172,6 +172,13 @@ def test_best_rates_have_the_fewest_median_steps_then_the_highest_accuracy(grokk
     assert grokking.plain_relu(records) == 900
 
 
+def test_functions_are_learned_on_all_tasks_and_on_the_smaller_ones(transfer):
+    small, large = ["a+b mod 27", "a*b S4"], ["a+b mod 53", "a*b S5"]
+    assert transfer.joint_groups([*small, *large]) == [small, [*small, *large]]
+    assert transfer.joint_groups(small) == [small]
+    assert transfer.joint_groups([*small[:1], *large]) == [[*small[:1], *large]]
+
+
 def test_scores_compare_steps_where_relu_gets_there_and_accuracies_elsewhere(transfer):
     steps = np.array([400.0, 100.0, np.inf])
     accuracies = np.array([0.95, 0.96, 0.5])

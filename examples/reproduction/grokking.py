@@ -262,10 +262,15 @@ def run_sines(setting: Setting, folder: Path, rates: dict, report: Report) -> No
         report.add({"modulus": modulus, "low": z[0], "high": z[-1], **fit._asdict()})
 
 
-def run_late(setting: Setting, folder: Path, rates: dict, report: Report) -> None:
-    """Measure accuracies far beyond the step at which the rule is found."""
-    rows = itertools.product((RELU, LEARNED), setting.decays[:2], setting.seeds)
-    entries = [Entry(name, rates[name][0], decay, seed) for name, decay, seed in rows]
+def run_late(setting: Setting, folder: Path, records: list[dict], report: Report) -> None:
+    """Measure accuracies far beyond the step at which the rule is found.
+
+    Every weight decay has its own learning rate, the best one of the search.
+    """
+    entries = []
+    for decay in setting.decays[:2]:
+        own = best_rates([each for each in records if float(each["weight_decay"]) == decay])
+        entries += entries_at({name: own[name] for name in (RELU, LEARNED)}, setting.seeds)
     last = entries[-1]
     if report.is_done(last.activation, last.weight_decay, last.seed, setting.late_steps):
         return
@@ -360,7 +365,7 @@ def draw(curves: list[dict], setting: Setting, folder: Path, path: Path) -> None
     axes[0, 0].set_ylabel("test accuracy")
     axes[1, 0].set_ylabel("learned activation")
     axes[0, 0].legend(loc="upper left", fontsize="small")
-    figure.savefig(path, dpi=100)
+    figure.savefig(path, dpi=90)
     plt.close(figure)
 
 
@@ -399,7 +404,7 @@ def main():
     run_moduli(setting, folder, report, curves)
     run_scope(setting, folder, report)
     late = Report(LATE, 4, options.results / "grokking_late.csv")
-    run_late(setting, folder, best_rates(report.records), late)
+    run_late(setting, folder, report.records, late)
     sines = Report(SINES, 1, options.results / "grokking_sines.csv")
     run_sines(setting, folder, best_rates(report.records), sines)
     show(report.records, sines.records)
