@@ -52,7 +52,8 @@ def tables(text):
 
 def numbers_of(cell):
     """Return the numbers of a cell as they are written."""
-    return re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?|-?\.\d+", cell)
+    # A minus between two digits is a dash: of 0.1-0.2, the second number is 0.2.
+    return re.findall(r"(?:(?<!\d)-)?(?:\d[\d,]*(?:\.\d+)?|\.\d+)", cell)
 
 
 def agrees(text, value):
@@ -395,6 +396,52 @@ def test_correlations_of_the_measures():
     assert agrees(frequency, correlations["fourier"])
 
 
+EFFECTS = "factor | networks | statistic | Fourier | Chebyshev | LZ | found"
+SEQUENCES = "factor | at weight magnitude | phrases, relative to random sequences | found"
+AFTER_TRAINING = (
+    "M | frequency of the target | prefactor whose untrained networks are nearest"
+    " | best prefactor on test pairs"
+)
+REDSHIFT = "gallery/plot_07_neural_redshift"
+
+
+def test_effects_on_untrained_networks():
+    effects = csv(f"{REDSHIFT}_networks.csv").fillna({"level": ""})
+    effects = effects.set_index(["factor", "activation", "level", "measure"])
+    expected = []
+    rows = tables(page("docs/redshift.md"))[EFFECTS]
+    for factor, networks, statistic, *_ in rows:
+        activation, _, level = networks.lower().partition("; ")  # "tanh; sigmoid gate"
+        if " instead of " in activation:
+            level, _, activation = activation.partition(" instead of ")
+        if statistic == "difference" and not level:
+            level = "True"
+        key = factor.replace(" ", "_"), activation, level.removesuffix(" gate")
+        cells = [
+            tuple(effects.loc[(*key, measure), ["estimate", "low", "high"]])
+            for measure in ("fourier", "chebyshev", "lz")
+        ]
+        expected.append([None, None, None, *cells, None])
+    assert differences(rows, expected) == []
+    assert len(rows) == effects.index.droplevel("measure").nunique()
+
+
+def test_untrained_transformers_and_training():
+    rows = tables(page("docs/redshift.md"))
+    means = csv(f"{REDSHIFT}_sequences.csv").set_index(["factor", "weight_magnitude", "level"])
+    means = means["relative_lz"].groupby(level=[0, 1], sort=False)
+    means = {key: own.droplevel([0, 1]) for key, own in means}
+    activations = ["tanh", "sin", "gaussian"]
+    expected = [
+        [None, None, tuple(means["weight_magnitude", 4.0]), None],
+        *([None, None, tuple(means["depth", size]), None] for size in (1.0, 4.0)),
+        *([None, None, tuple(means["activation", size][activations]), None] for size in (1.0, 4.0)),
+    ]
+    assert differences(rows[SEQUENCES], expected) == []
+    after = csv(f"{REDSHIFT}_training.csv")
+    assert differences(rows[AFTER_TRAINING], after.to_numpy().tolist()) == []
+
+
 # All tables
 
 CHECKED = {
@@ -403,6 +450,7 @@ CHECKED = {
         *(COSTS, SIZES, f" | {STAGES}", f"rows | {STAGES}", CHANGE, KERNEL, OUTER_STEP, SCHEDULES)
     ],
     "docs/complexity.md": [SLICES, LANDSCAPES],
+    "docs/redshift.md": [EFFECTS, SEQUENCES, AFTER_TRAINING],
     "README.md": [SCORES, README_COSTS, COMPARISON],
 }
 BY_MAKE_REPORT = {"docs/tabular.md": 5}
@@ -412,6 +460,7 @@ WITHOUT_NUMBERS = {
         "function | what it measures | unchanged by | a straight line scores",
         "display | shows",
     ],
+    "docs/redshift.md": ["measure | what it is"],
 }
 
 
