@@ -107,8 +107,8 @@ def make_models(seed):
 # Fit and score
 # -------------
 #
-# Every model is fitted to 3,000 rows (to as many as ``--rows`` says, in the gallery fewer) and scored
-# on the others. Beside accuracy stands the complexity of the function that the model implements:
+# Every model is fitted to 3,000 rows (to as many as ``--rows`` says, in the gallery fewer) and
+# scored on the others. Beside accuracy stands the complexity of the function that the model implements:
 # the total variation along straight paths between test rows of different classes. It scales with
 # the response, so it is taken from the probabilities of every model: values on logits and on
 # probabilities cannot be compared.
@@ -124,7 +124,9 @@ def evaluate(model, train, test):
 
 
 results = {name: [] for name in make_models(options.seed)}
-splitter = StratifiedShuffleSplit(options.splits, train_size=options.rows, random_state=options.seed)
+splitter = StratifiedShuffleSplit(
+    options.splits, train_size=options.rows, random_state=options.seed
+)
 for number, (train, test) in enumerate(splitter.split(X, y)):
     models = make_models(options.seed + number)
     for name, model in models.items():
