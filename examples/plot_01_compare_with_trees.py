@@ -109,9 +109,9 @@ def make_models(seed):
 #
 # Every model is fitted to 3,000 rows (to as many as ``--rows`` says, in the gallery fewer) and
 # scored on the others. Beside accuracy stands the complexity of the function that the model
-# implements: the total variation along straight paths between test rows of different classes. It scales with
-# the response, so it is taken from the probabilities of every model: values on logits and on
-# probabilities cannot be compared.
+# implements: the total variation along straight paths between test rows of different classes. It
+# scales with the response, so it is taken from the probabilities of every model: values on logits
+# and on probabilities cannot be compared.
 
 
 def evaluate(model, train, test):
