@@ -102,7 +102,7 @@ class Setting(NamedTuple):
     horizon: int = 500
 
 
-QUICK = Setting((0, 1), 100, 100, 30, 10, 5, 5, 20)
+QUICK = Setting((0, 1), 100, 100, 30, 10, 6, 5, 20)
 
 
 class Problem(NamedTuple):
