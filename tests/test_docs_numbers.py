@@ -395,6 +395,101 @@ def test_correlations_of_the_measures():
     assert agrees(frequency, correlations["fourier"])
 
 
+def test_scores_and_complexities_of_the_examples():
+    scores = csv("gallery/plot_02_accuracy_and_complexity.csv")
+    text = " ".join(page("docs/complexity.md").split())
+    magic, diabetes = (frame for _, frame in scores.groupby("table", sort=False))
+    found = re.search(
+        r"linear model \(TV complexity (\S+)\) has an accuracy of (\S+), the ReLU network "
+        r"\((\S+)\) (\S+), boosted trees \((\S+)\) (\S+) and the random forest \((\S+)\), "
+        r"the best, (\.\d+)",
+        text,
+    ).groups()
+    names = ["linear", "ReLU network", "boosted trees", "random forest"]
+    values = magic.set_index("model").loc[names, ["tv", "score"]].to_numpy().ravel()
+    assert all(map(agrees, found, values))
+    assert magic["score"].idxmax() == magic.index[magic["model"] == "random forest"][0]
+
+    found = re.search(
+        r"linear model \(R² (\S+)\) is hardly .* grows: (\S+) at (\S+), (\S+) at (\S+)\. .* "
+        r"also score (\S+) there, at (\d+\.\d)",
+        text,
+    ).groups()
+    tanh = diabetes[diabetes["model"].str.startswith("tanh")].sort_values("tv")
+    assert tanh["score"].is_monotonic_decreasing
+    linear, inputs = (
+        diabetes.set_index("model").loc[name, ["score", "tv"]]
+        for name in ("linear", "learned input functions")
+    )
+    ends = tanh.iloc[[0, -1]][["score", "tv"]].to_numpy().ravel()
+    assert all(map(agrees, found, [linear["score"], *ends, *inputs]))
+
+
+# Untrained networks
+
+EFFECTS = "factor | networks | statistic | Fourier | Chebyshev | LZ | found"
+SEQUENCES = "factor | at weight magnitude | phrases, relative to random sequences | found"
+TRAINED = (
+    "M | frequency of the target | prefactor whose untrained networks are nearest"
+    " | best prefactor on test pairs"
+)
+
+
+def level_of(networks):
+    """Split a cell such as "tanh; linear gate" into activation and level, None if there is none."""
+    if match := re.fullmatch(r"(\w+) instead of ReLU", networks):
+        return "relu", match[1]
+    activation, _, level = networks.lower().partition("; ")
+    return activation, level.removesuffix(" gate") or None
+
+
+def test_effects_of_components():
+    effects = csv("gallery/plot_07_neural_redshift_networks.csv")
+    rows = tables(page("docs/redshift.md"))[EFFECTS]
+    expected = []
+    for row in rows:
+        activation, level = level_of(row[1])
+        own = effects[effects["factor"] == row[0].replace(" ", "_")]
+        own = own[(own["activation"] == activation) & (own["statistic"] == row[2].lower())]
+        own = own if level is None else own[own["level"] == level]
+        own = own.set_index("measure")[["estimate", "low", "high"]]
+        cells = [tuple(own.loc[measure]) for measure in ("fourier", "chebyshev", "lz")]
+        expected.append([None, None, None, *cells, None])
+    assert differences(rows, expected) == []
+    assert len(rows) == len(effects[effects["measure"] == "lz"])
+
+
+def test_phrases_of_sequences():
+    means = csv("gallery/plot_07_neural_redshift_sequences.csv")
+    means = means.set_index(["factor", "weight_magnitude"])
+    effects = csv("gallery/plot_07_neural_redshift_sequence_effects.csv")
+    rows = tables(page("docs/redshift.md"))[SEQUENCES]
+    spearman = effects[effects["statistic"] == "spearman"]
+    spearman = spearman.set_index(["factor", "weight_magnitude"])[["estimate", "low", "high"]]
+    keys = [("weight_magnitude", 4.0), ("depth", 1.0), ("depth", 4.0)]
+    for row, key in zip(rows, keys, strict=False):
+        assert (
+            differences(
+                [row[2:]], [[tuple(means.loc[[key], "relative_lz"]), tuple(spearman.loc[key])]]
+            )
+            == []
+        )
+    for row, magnitude in zip(rows[3:], (1.0, 4.0), strict=True):
+        phrases = means.loc[[("activation", magnitude)]].set_index("level")["relative_lz"]
+        assert differences([row[:3]], [[phrases["gelu"], magnitude, None]]) == []
+        others = tuple(phrases[["tanh", "sin", "gaussian"]])
+        assert differences([row[2:3]], [[others]]) == []
+    own = effects[(effects["level"] == "gaussian") & (effects["weight_magnitude"] == 4)]
+    assert differences([rows[-1][3:]], [[tuple(own[["estimate", "low", "high"]].iloc[0])]]) == []
+
+
+def test_prefactors_of_trained_networks():
+    training = csv("gallery/plot_07_neural_redshift_training.csv")
+    assert (
+        differences(tables(page("docs/redshift.md"))[TRAINED], training.to_numpy().tolist()) == []
+    )
+
+
 # All tables
 
 CHECKED = {
@@ -403,10 +498,12 @@ CHECKED = {
         *(COSTS, SIZES, f" | {STAGES}", f"rows | {STAGES}", CHANGE, KERNEL, OUTER_STEP, SCHEDULES)
     ],
     "docs/complexity.md": [SLICES, LANDSCAPES],
+    "docs/redshift.md": [EFFECTS, SEQUENCES, TRAINED],
     "README.md": [SCORES, README_COSTS, COMPARISON],
 }
 BY_MAKE_REPORT = {"docs/tabular.md": 5}
 WITHOUT_NUMBERS = {
+    "docs/redshift.md": ["measure | what it is"],
     "README.md": ["name | what it is"],
     "docs/complexity.md": [
         "function | what it measures | unchanged by | a straight line scores",

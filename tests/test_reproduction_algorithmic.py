@@ -1,19 +1,10 @@
 """The commands about algorithmic tasks, and what they compute with."""
 
-import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import matplotlib.image
 import numpy as np
 import pytest
+from reproduction_commands import FOLDER, check_figure, read, run_quick
 
 from skibias import SplineActivation
-
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "examples" / "reproduction"
 
 
 @pytest.fixture
@@ -42,29 +33,6 @@ def transfer(commands):
     return commands["transfer"]
 
 
-def run_quick(command, folder):
-    """Run a command as a reader would, warnings being errors; return what it prints."""
-    result = subprocess.run(
-        [sys.executable, "-W", "error", str(FOLDER / command), "--quick"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
-
-
-def read(path):
-    with open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def is_figure(path):
-    height, width, _ = matplotlib.image.imread(path).shape
-    return min(height, width) > 200
-
-
 def test_grokking_leaves_records_curves_functions_and_a_figure(tmp_path):
     output = run_quick("grokking.py", tmp_path)
     folder = tmp_path / "quick"
@@ -83,8 +51,8 @@ def test_grokking_leaves_records_curves_functions_and_a_figure(tmp_path):
     late = read(folder / "grokking_late.csv")
     assert {record["activation"] for record in late} == {"relu", "learned"}
     assert [int(own["step"]) for own in late[:51]] == list(range(0, 102, 2))
-    assert is_figure(folder / "grokking.png")
-    assert is_figure(folder / "grokking_late.png")
+    check_figure(folder / "grokking.png")
+    check_figure(folder / "grokking_late.png")
     assert "best / learned" in output
     run_quick("grokking.py", tmp_path)  # goes on from what is there: nothing is left to do
     assert read(folder / "grokking_steps.csv") == steps
@@ -101,7 +69,7 @@ def test_transfer_leaves_cells_functions_and_a_figure(tmp_path):
     assert [(record["task"], record["activation"]) for record in cells] == expected
     files = {path.name for path in (folder / "activations").iterdir()}
     assert files == {"add_mod5.json", "product_s4.json", "all_mod5_s4.json"}
-    assert is_figure(folder / "transfer.png")
+    check_figure(folder / "transfer.png")
     assert "mean of those learned on one task" in output
     run_quick("transfer.py", tmp_path)
     assert read(folder / "transfer.csv") == cells

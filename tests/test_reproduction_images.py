@@ -1,43 +1,13 @@
 """The commands on images as they are run, with settings that take seconds, and their parts."""
 
-import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from reproduction_commands import FOLDER, check_figure, records_of
 
 from skibias import SplineActivation
 from skibias._fixed_activation import FixedActivation
 from skibias.engine import networks
-
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "examples" / "reproduction"
-
-
-def run(script, folder):
-    """Run a command with ``--quick``, warnings being errors; return its records."""
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [sys.executable, "-W", "error", str(FOLDER / script), "--quick"],
-        cwd=folder,
-        env=environment | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    with open(folder / "quick" / script.replace(".py", ".csv"), newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def check_figure(path):
-    figure = matplotlib.image.imread(path)
-    assert min(figure.shape[:2]) > 300
-    assert len(np.unique(figure.reshape(-1, figure.shape[2]), axis=0)) > 20
 
 
 @pytest.fixture
@@ -51,7 +21,7 @@ def part(monkeypatch):
 
 
 def test_images_are_learned_on_and_measured(tmp_path):
-    records = run("images.py", tmp_path)
+    records = records_of("images.py", tmp_path)
     assert len(records) == 2 * 2 * (5 + 6) * 3  # sets, kinds, activations of both depths, seeds
     for record in records:
         assert 0 <= float(record["test"]) <= 1
@@ -67,7 +37,7 @@ def test_images_are_learned_on_and_measured(tmp_path):
 
 
 def test_ablations_hold_every_line_of_the_tables(tmp_path):
-    records = run("image_ablations.py", tmp_path)
+    records = records_of("image_ablations.py", tmp_path)
     counts = {"ReLU": 1, "ReLU, 3 x steps": 1, "linear": 4, "nearest": 1, "cubic": 1}
     counts |= dict.fromkeys(("training data", "held-out data", "test data"), 2)
     for variant, n_restarts in counts.items():
@@ -80,14 +50,14 @@ def test_ablations_hold_every_line_of_the_tables(tmp_path):
 
 
 def test_a_transfer_goes_on_where_it_was_ended(tmp_path):
-    records = run("image_transfer.py", tmp_path)
+    records = records_of("image_transfer.py", tmp_path)
     assert len(records) == 2 * 4 * 3  # sets, activations, seeds
     path = tmp_path / "quick" / "image_transfer.csv"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[:-2]))
     activations = sorted((tmp_path / "quick" / "activations").glob("*.json"))
     times = [own.stat().st_mtime_ns for own in activations]
-    assert run("image_transfer.py", tmp_path) == records
+    assert records_of("image_transfer.py", tmp_path) == records
     assert [own.stat().st_mtime_ns for own in activations] == times
     check_figure(tmp_path / "quick" / "image_transfer.png")
     learned = tmp_path / "quick" / "activations" / "mnist_fashion_regression_zeros_depth1.json"
@@ -95,7 +65,7 @@ def test_a_transfer_goes_on_where_it_was_ended(tmp_path):
 
 
 def test_tuning_looks_at_validation_rows_only(tmp_path):
-    records = run("image_tuning.py", tmp_path)
+    records = records_of("image_tuning.py", tmp_path)
     assert len(records) == 2 * 2 * 2 * 3  # sets, kinds, optimisers, rates
     assert "test" not in records[0]
 

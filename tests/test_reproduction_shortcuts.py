@@ -1,42 +1,16 @@
 """The commands on shortcuts as they are run, with settings that take seconds, and their parts."""
 
-import csv
-import os
-import subprocess
-import sys
-from pathlib import Path
-
-import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from reproduction_commands import FOLDER, check_figure, records_of
 
 from skibias import SplineActivation
-
-ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "examples" / "reproduction"
-
-
-def run(script, folder):
-    """Run a command with ``--quick``, warnings being errors; return its records."""
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [sys.executable, "-W", "error", str(FOLDER / script), "--quick"],
-        cwd=folder,
-        env=environment | {"OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    with open(folder / "quick" / script.replace(".py", ".csv"), newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def check_outputs(folder, name, n_activations):
     """Check that there are a figure and the learned activations; return the files of these."""
-    figure = matplotlib.image.imread(folder / "quick" / f"{name}.png")
-    assert min(figure.shape[:2]) > 300
-    assert len(np.unique(figure.reshape(-1, figure.shape[2]), axis=0)) > 20
+    check_figure(folder / "quick" / f"{name}.png")
     paths = sorted((folder / "quick" / "activations").glob("*.json"))
     assert len(paths) == n_activations
     for path in paths:
@@ -64,7 +38,7 @@ def part(monkeypatch):
 
 
 def test_relu_takes_the_threshold_and_a_steep_sine_the_slabs(tmp_path):
-    records = run("slabs.py", tmp_path)
+    records = records_of("slabs.py", tmp_path)
     assert len(records) == 2 * (2 + 3 * 2) * 2 * 2  # cases, activations, seeds, evaluations
     relu = {"case": "5 slabs", "activation": "relu"}
     assert abs(shares(records, "linear random", **relu) - 0.5).max() < 0.05
@@ -75,7 +49,7 @@ def test_relu_takes_the_threshold_and_a_steep_sine_the_slabs(tmp_path):
 
 
 def test_colours_are_learned_where_they_always_tell_the_digit(tmp_path):
-    records = run("colored_digits.py", tmp_path)
+    records = records_of("colored_digits.py", tmp_path)
     assert len(records) == 2 * (2 + 2 * 2) * 2 * 3
     relu = {"activation": "relu"}
     always, often = (dict(relu, case=f"correlation {own}") for own in ("1", "0.9"))
@@ -86,7 +60,7 @@ def test_colours_are_learned_where_they_always_tell_the_digit(tmp_path):
 
 
 def test_collages_without_the_simple_cue_are_told_by_the_complex_tile(tmp_path):
-    records = run("collages.py", tmp_path)
+    records = records_of("collages.py", tmp_path)
     assert len(records) == (4 + 7) * 2 * 3  # activations without and with normalisation
     for spectral in ("no", "yes"):
         ceiling = {"activation": "ceiling", "spectral": spectral}
@@ -98,7 +72,7 @@ def test_collages_without_the_simple_cue_are_told_by_the_complex_tile(tmp_path):
 
     path = tmp_path / "quick" / "collages.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))
-    assert run("collages.py", tmp_path) == records
+    assert records_of("collages.py", tmp_path) == records
     assert [own.stat().st_mtime_ns for own in check_outputs(tmp_path, "collages", 5)] == times
 
 
