@@ -1,6 +1,6 @@
 # The commands that .ci/run runs, for an environment with the extras plots, test, dev and docs:
 # python -m pip install -c constraints.txt -e ".[plots,test,dev,docs]"
-.PHONY: lint test docs build coverage
+.PHONY: lint test docs build coverage mutations
 
 lint:
 	ruff check .
@@ -18,3 +18,6 @@ build:
 
 coverage:
 	python -m pytest --cov=skibias --cov-report=term-missing
+
+mutations:
+	python tests/mutations.py

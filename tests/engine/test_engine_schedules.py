@@ -293,6 +293,28 @@ def test_functions_move_along_the_mean_gradient_of_their_networks(schedule):
         assert float(state.validation_loss[restart]) == pytest.approx(mean.item(), rel=1e-12)
 
 
+@pytest.mark.parametrize("max_norm", [0.5, 2.0])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_normalised_step_has_the_same_length_per_function_whatever_the_gradient(
+    schedule, max_norm
+):
+    # Two layers with functions of their own: the length is the root mean square over the two.
+    task = make_task()
+    task = task._replace(model=task.model._replace(architecture=Architecture(2, (N_UNITS,) * 2, 1)))
+    functions = Functions(0.5 * normal(2, 2, max(N_KNOTS), seed=5))
+    settings = make_settings(n_outer_steps=1, max_norm=1e9)
+    (plain,) = SCHEDULES[schedule]([task], functions, settings)
+    settings = settings._replace(max_norm=max_norm, normalize=True)
+    (normalised,) = SCHEDULES[schedule]([task], functions, settings)
+    plain_step, step = (
+        (state.functions.activation - functions.activation).flatten(1)
+        for state in (plain, normalised)
+    )
+    lengths = step.norm(dim=1) / 2**0.5
+    torch.testing.assert_close(lengths, max_norm * settings.outer_learning_rate.double())
+    torch.testing.assert_close(torch.cosine_similarity(step, plain_step), torch.ones_like(lengths))
+
+
 @pytest.mark.parametrize("smoothness", [0.0, 0.5])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
