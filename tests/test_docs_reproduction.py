@@ -5,15 +5,17 @@ as their figures are.
 """
 
 import importlib
+import re
 import statistics
 from pathlib import Path
 
 import numpy as np
 import pytest
-from test_docs_numbers import csv, differences, page, tables
+from test_docs_numbers import agrees, csv, differences, numbers_of, page, tables
 
 REPRODUCTION = Path(__file__).resolve().parents[1] / "examples" / "reproduction"
 IMAGES, SMALL = "docs/reproduction/images.md", "docs/reproduction/small.md"
+SHORTCUTS, ALGORITHMIC = "docs/reproduction/shortcuts.md", "docs/reproduction/algorithmic.md"
 
 
 def records(name):
@@ -135,7 +137,7 @@ def without_ranges(rows, expected):
     """Keep only the median where a page shows no range, as it does for numbers that look alike."""
     return [
         [
-            own[:1] if isinstance(own, tuple) and "[" not in cell else own
+            own[:1] if isinstance(own, tuple) and not re.search(r"[\[(]", cell) else own
             for cell, own in zip(row, cells, strict=True)
         ]
         for row, cells in zip(rows, expected, strict=True)
@@ -161,3 +163,172 @@ def test_optimization_threshold(command):
     expected.append([None, *linear])
     rows = of_page["test loss | 64 samples | 128 | 256 | 512 | 1,024"]
     assert differences(rows, without_ranges(rows, expected)) == []
+
+
+# Shortcuts
+
+WAYS = {
+    "ReLU": "ReLU",
+    "learned for MNIST": "simple",
+    "learned for CIFAR-10": "complex",
+    "learned for Fashion": "complex",
+    "learned for CIFAR-10, squared error": "squared",
+    "learned for Fashion, squared error": "squared",
+    "small ReLU, by hand": "small ReLU",
+    "dead zone, by hand": "dead zone",
+    "ReLU, MNIST random in training": "ceiling",
+}
+
+
+def spread(shares):
+    """Return median, lowest and highest in percent."""
+    shares = 100 * np.asarray(shares)
+    return np.median(shares), shares.min(), shares.max()
+
+
+def kinds_in(command, name):
+    """Return the curves of all seeds of every kind of networks, by its key."""
+    own = records(name)
+    for record in own:  # as the command writes it: 2, and not 2.0
+        if "prefactor" in record:
+            record["prefactor"] = f"{float(record['prefactor']):g}"
+    cues = command("cues")
+    keys = command("collages" if name == "collages" else "sweeps").KEYS
+    return cues.kinds_of(cues.curves_of(own, keys))
+
+
+@pytest.mark.parametrize(
+    ("heading", "collage"),
+    [
+        (
+            "MNIST / CIFAR-10 | MNIST tile, chosen | MNIST, last | CIFAR tile, chosen"
+            " | CIFAR, last",
+            "MNIST/CIFAR-10",
+        ),
+        (
+            "MNIST / Fashion-MNIST, spectral normalisation | MNIST tile, chosen | MNIST, last"
+            " | Fashion tile, chosen | Fashion, last",
+            "MNIST/Fashion",
+        ),
+    ],
+)
+def test_accuracies_on_collages(command, heading, collage):
+    kinds = kinds_in(command, "collages")
+    collages = command("collages")
+    rows, expected = tables(page(SHORTCUTS))[heading], []
+    spectral = "yes"
+    for row in rows:
+        if row[0].startswith("*"):
+            spectral = "no" if "without" in row[0] else "yes"
+            expected.append([None] * len(row))
+            continue
+        curves = kinds[collage, spectral, WAYS[row[0]]]
+        pairs = [collages.chosen_and_last(curves, tile) for tile in collages.TILES]
+        expected.append([None, *(spread(shares) for pair in pairs for shares in pair)])
+    assert differences(rows, expected) == []
+
+
+def sweep_key(name):
+    """Return the activation and prefactor of a name such as "tanh(2x)"."""
+    if name in ("ReLU", "learned"):
+        return name.lower(), "1"
+    function, _, prefactor = name.removesuffix("x)").partition("(")
+    return function, prefactor or "1"
+
+
+def test_accuracies_on_coloured_digits(command):
+    kinds = kinds_in(command, "colored_digits")
+    last = command("sweeps").last_shares
+    rows = tables(page(SHORTCUTS))[
+        "after 600 steps | 1: digit | 1: colour | 0.9: digit | 0.9: colour"
+    ]
+    expected = [
+        [
+            None,
+            *(
+                spread(last(kinds[f"correlation {case}", *sweep_key(row[0])], column))
+                for case in ("1", "0.9")
+                for column in ("digit", "colour")
+            ),
+        ]
+        for row in rows
+    ]
+    assert differences(rows, expected) == []
+
+
+def test_accuracies_on_slabs(command):
+    kinds = kinds_in(command, "slabs")
+    last = command("sweeps").last_shares
+    rows = tables(page(SHORTCUTS))[
+        "activation, 3,000 steps | 5 slabs: by the slabs | by the linear feature"
+        " | 7 slabs: by the slabs | by the linear feature"
+    ]
+    columns = [(case, cue) for case in ("5 slabs", "7 slabs") for cue in ("linear", "slabs")]
+
+    def cells(key):
+        return [spread(last(kinds[case, *key], f"{cue} random")) for case, cue in columns]
+
+    expected = [[None, *cells(sweep_key(row[0]))] for row in rows[1:]]
+    assert differences(rows[1:], without_ranges(rows[1:], expected)) == []
+    alike = [
+        key[1:]
+        for key in kinds
+        if key[1] in ("relu", "tanh") or (key[1] in ("sin", "hat") and float(key[2]) <= 8)
+    ]
+    assert len(alike) > 2
+    for key in alike:
+        assert differences(rows[:1], without_ranges(rows[:1], [[None, *cells(key)]])) == []
+
+
+# Algorithmic tasks
+
+
+def fewest_steps(grokking, networks):
+    """Return the median steps over seeds at the rate and decay where it is least."""
+    at = {}
+    for record in networks:
+        at.setdefault((record["learning_rate"], record["weight_decay"]), []).append(record)
+    return min(map(grokking.median_steps, at.values()))
+
+
+def test_steps_at_the_best_rates(command):
+    grokking = command("grokking")
+    search = [own for own in records("grokking_steps") if own["part"] == "search"]
+    expected = []
+    for name in ("relu", "gelu", "tanh", "learned"):
+        own = [record for record in search if record["activation"] == name]
+        plain = [record for record in own if float(record["weight_decay"]) == 0]
+        cells = [steps(fewest_steps(grokking, part)) for part in (own, plain)]
+        expected.append([None, None, None, *cells])
+    rows = tables(page(ALGORITHMIC))[
+        "activation | rate | weight decay | steps, mod 27 | without weight decay"
+    ]
+    assert differences(rows, expected) == []
+    for row, name in zip(rows, ("relu", "gelu", None, "learned"), strict=True):
+        if name is not None:
+            rate, decay = grokking.best_rates(search)[name]
+            assert any(agrees(text, rate) for text in numbers_of(row[1]))
+            assert any(agrees(text, decay) for text in numbers_of(row[2]))
+
+
+def test_sines():
+    sines = csv("reproduction/grokking_sines.csv").to_numpy().tolist()
+    rows = tables(page(ALGORITHMIC))["modulus | from | to | cycles per unit | R²"]
+    assert differences(rows, sines) == []
+
+
+def test_scores_of_transfer(command):
+    transfer = command("transfer")
+    own = records("transfer")
+    tasks, names = (
+        list(dict.fromkeys(record[key] for record in own)) for key in ("task", "activation")
+    )
+    scores = transfer.score_matrix(own, tasks, names).mean(0)
+    scores = dict(zip(names, 100 * scores, strict=True))
+    single = [scores[task] for task in tasks]
+    small = [task for task in tasks if transfer.domain_of(task) in transfer.SMALL]
+    of_small = [scores[task] for task in small]
+    together = [scores[transfer.all_name(group)] for group in (tasks, small)]
+    means = [scores["relu"], np.mean(single), np.mean(of_small), (min(single), max(single))]
+    rows = tables(page(ALGORITHMIC))["score over 22 tasks, % | paper | here | verdict"]
+    assert differences(rows, [[None, None, own, None] for own in [*means, *together]]) == []
