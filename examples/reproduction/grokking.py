@@ -15,7 +15,8 @@ Five parts:
     sines    the sine that is closest to each learned activation
     scope    modulo 27, ReLU and the learned activation, over widths and shares of the pairs for
              training
-    late     what becomes of both when training goes on, with and without weight decay
+    late     what becomes of both when training goes on, with and without weight decay, and of the
+             learned activation at a rate that is too high without
 
 An activation is learned once per modulus, from the training pairs alone, in networks 128 wide.
 Seeds vary the first weights of fresh networks; the test part of a task is always the same.
