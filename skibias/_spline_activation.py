@@ -146,8 +146,9 @@ class SplineActivation:
         """
         if isinstance(x, Tensor):
             return self._evaluate(x)
-        x = np.asarray(x, dtype=np.float64)
-        result = self._evaluate(torch.tensor(x)).numpy()  # a copy: x may be read-only
+        # A copy in row order: x may be read-only or a reversed view, which torch does not take.
+        x = np.array(x, dtype=np.float64, order="C")
+        result = self._evaluate(torch.from_numpy(x)).numpy()
         return result[()] if x.ndim == 0 else result
 
     def _evaluate(self, x: Tensor) -> Tensor:

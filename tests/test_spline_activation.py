@@ -16,6 +16,7 @@ def test_values_are_numpy_interp():
     spline = SplineActivation(knots, values)
     np.testing.assert_allclose(spline(X), np.interp(X, knots, values), atol=1e-12)
     np.testing.assert_allclose(spline(X.tolist()), spline(X))
+    np.testing.assert_array_equal(spline(X[::-1]), spline(X)[::-1])
     assert spline(0.5) == -1.0
     assert np.ndim(spline(0.5)) == 0
 
