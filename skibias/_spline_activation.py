@@ -152,15 +152,18 @@ class SplineActivation:
         return result[()] if x.ndim == 0 else result
 
     def _evaluate(self, x: Tensor) -> Tensor:
-        """Slope and intercept of every element's cell, for all channels at once."""
+        """Go a fraction of the way between two knots: finite where a slope would not be."""
         knots = torch.tensor(self.knots, dtype=x.dtype, device=x.device)
         values = torch.tensor(self.values.T, dtype=x.dtype, device=x.device)
-        table = splines.knots_table(values, knots, self.extrapolation)
-        cell = splines.knots_cell(x, knots).reshape(-1)
-        slope, intercept = (
-            part.index_select(-1, cell).unflatten(-1, x.shape or (1,)) for part in table
+        left = splines.knots_cell(x, knots).reshape(-1).sub_(1).clamp_(0, len(knots) - 2)
+        start, width, low, rise = (
+            part.index_select(-1, left).unflatten(-1, x.shape or (1,))
+            for part in (knots[:-1], knots.diff(), values[..., :-1], values.diff())
         )
-        result = intercept + slope * x
+        fraction = (x - start) / width
+        if self.extrapolation == "constant":
+            fraction = fraction.clamp(0, 1)
+        result = torch.addcmul(low, fraction, rise)
         result = result.movedim(0, -1) if self.values.ndim == 2 else result
         return result if x.shape else result.reshape(result.shape[1:])
 

@@ -29,6 +29,11 @@ def test_relu_and_hat_are_exact_everywhere():
     )
 
 
+def test_values_are_finite_where_slopes_would_not_be():
+    close = SplineActivation([0, 1e-305, 1], [0, 1e6, 0])
+    np.testing.assert_allclose(close([-1, 0, 5e-306, 1e-305, 0.5, 2]), [0, 0, 5e5, 1e6, 5e5, 0])
+
+
 def test_from_function_passes_through_the_function_at_the_knots():
     spline = SplineActivation.from_function(np.tanh, domain=(-5, 5), n_knots=50)
     np.testing.assert_allclose(spline(spline.knots), np.tanh(spline.knots))
