@@ -252,7 +252,7 @@ def test_a_model_is_not_tried_on_more_rows_after_it_took_too_long():
 def test_fits_that_a_file_holds_are_not_repeated(tmp_path, monkeypatch):
     path, fitted = tmp_path / "fit.csv", []
 
-    def measure_apart(name, path, limit):
+    def measure_apart(name, path, conditions):
         fitted.append(name)
         status = "> 600" if name == "sklearn_mlp" else "ok"
         return {"status": status, "seconds": 1}
@@ -263,7 +263,7 @@ def test_fits_that_a_file_holds_are_not_repeated(tmp_path, monkeypatch):
     for _ in range(2):
         report = tables.Report(bench_fit.COLUMNS, 4, path)
         for rows in (100, 200):
-            bench_fit.measure_table(("10", rows, 1), models, 600, report)
+            bench_fit.measure_table(("10", rows, 1), models, bench_fit.Conditions(600), report)
     assert fitted == [*models, "hist_gradient_boosting"]
     assert report.records[-1]["status"] == bench_fit.NOT_TRIED
 
@@ -285,10 +285,33 @@ def test_a_process_beyond_its_limit_is_killed(tmp_path):
 def test_a_fit_is_measured_in_a_process_of_its_own(tmp_path):
     path = str(tmp_path / "table.npz")
     bench_fit.prepare(path, "3", 200)
-    cells = bench_fit.measure_apart("linear", path, 60)
+    cells = bench_fit.measure_apart("linear", path, bench_fit.Conditions(60, "cpu", 30.0))
     assert cells["status"] == "ok"
     assert all(math.isfinite(cells[name]) and cells[name] > 0 for name in ("seconds", "peak_mb"))
     assert 0.5 < cells["accuracy"] < 1
+
+
+def test_device_and_time_limit_are_those_of_the_default_model():
+    model = bench_fit.make_model("default", "cuda", 30.0)
+    assert (model.device, model.time_limit) == ("cuda", 30)
+    assert bench_fit.make_model("default").device == "cpu"
+    bench_fit.make_model("sklearn_mlp", "cuda", 30.0)  # has neither
+
+
+def test_device_and_time_limit_reach_the_process_of_the_fit(monkeypatch):
+    called = []
+
+    def run_apart(*arguments, limit):
+        called.append((*arguments, limit))
+        return apart.Outcome("", "> 60")
+
+    monkeypatch.setattr(bench_fit, "run_apart", run_apart)
+    for conditions in (bench_fit.Conditions(60), bench_fit.Conditions(60, "cuda", 30.0)):
+        bench_fit.measure_apart("default", "table.npz", conditions)
+    plain, limited = [arguments[1:] for arguments in called]
+    assert plain == ("--measure", "default", "table.npz", "--device", "cpu", 60)
+    own = ("--device", "cuda", "--time-limit", "30.0")
+    assert limited == ("--measure", "default", "table.npz", *own, 60)
 
 
 def test_the_process_that_starts_the_fits_stays_small():

@@ -1,7 +1,8 @@
 """Time and peak memory of a fit, beside boosted trees, scikit-learn's MLP, RealMLP and TabM.
 
-Every fit runs in a process of its own that imports only what the model needs, on the CPU, and the
-models take turns, so that all meet the same conditions. "Above import" is the peak memory of the
+Every fit runs in a process of its own that imports only what the model needs, on the CPU unless
+`--device` names a GPU for the default, and the models take turns, so that all meet the same
+conditions. "Above import" is the peak memory of the
 process minus its peak right after these imports: the data, the fit and what the fit itself loads.
 A process that takes longer than the limit is killed and marked, "> 600"; the model is then not
 tried on more rows of as many columns. RealMLP and TabM come from pytabkit and are left out where
@@ -16,6 +17,10 @@ slope is that of log seconds over log rows: 1 is a time proportional to the rows
     python examples/benchmarks/bench_fit.py --rows 10000
     python examples/benchmarks/bench_fit.py --rows 1000 10000 100000 1000000 \\
         --columns 10 50 200 --repeats 1 --output fit_sizes.csv
+    python examples/benchmarks/bench_fit.py --rows 1000000 --columns 20 --repeats 1 \\
+        --models default --time-limit 60 --output fit_limited.csv
+    python examples/benchmarks/bench_fit.py --rows 1000000 --columns 50 --repeats 1 \\
+        --models default --device cuda --output fit_gpu.csv
     python examples/benchmarks/bench_fit.py --quick
 """
 
@@ -28,6 +33,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from apart import OK, run_apart
 from tables import Report, header, line, median_ratios
@@ -68,11 +74,21 @@ SUMMARY = {
 }
 
 
-def make_model(name):
+class Conditions(NamedTuple):
+    """How a fit runs; the last two are parameters of the default model."""
+
+    limit: float  # seconds after which its process is ended
+    device: str = "cpu"
+    time_limit: float | None = None
+
+
+def make_model(name, device="cpu", time_limit=None):
     """Import what the model needs and return it, unfitted."""
     model = MODELS[name].build(CLASSIFICATION, SEED)[""]
     if "n_threads" in model.get_params():  # as many as the others take by themselves
         model.set_params(n_threads=os.cpu_count())
+    if name == DEFAULT:
+        model.set_params(device=device, time_limit=time_limit)
     return model
 
 
@@ -111,11 +127,11 @@ def prepare(path, columns, n_rows):
     np.savez(path, **data)
 
 
-def measure(name, path):
+def measure(name, path, device="cpu", time_limit=None):
     """Fit one model in this process; return seconds, memory and accuracy."""
     import numpy as np
 
-    model = make_model(name)
+    model = make_model(name, device, time_limit)
     after_import = peak_mb()
     data = dict(np.load(path))
     start = time.perf_counter()
@@ -130,15 +146,18 @@ def measure(name, path):
     }
 
 
-def measure_apart(name, path, limit):
+def measure_apart(name, path, conditions):
     """Return what `measure` finds in a new process, or how that ended."""
-    outcome = run_apart(__file__, "--measure", name, path, limit=limit)
+    own = ["--device", conditions.device]
+    if conditions.time_limit is not None:
+        own += ["--time-limit", str(conditions.time_limit)]
+    outcome = run_apart(__file__, "--measure", name, path, *own, limit=conditions.limit)
     if outcome.status != OK:
         return {"status": outcome.status}
     return {"status": OK, **json.loads(outcome.output.splitlines()[-1])}
 
 
-def measure_table(key, models, limit, report):
+def measure_table(key, models, conditions, report):
     """Measure the models that are still missing on one table, (columns, rows, repeat)."""
     columns, n_rows, _ = key
     missing = [name for name in models if not report.is_done(*key, name)]
@@ -150,7 +169,7 @@ def measure_table(key, models, limit, report):
             else:
                 if not Path(path).exists():
                     run_apart(__file__, "--prepare", path, columns, str(n_rows))
-                cells = measure_apart(name, path, limit)
+                cells = measure_apart(name, path, conditions)
             report.add(dict(zip(COLUMNS, (*key, name), strict=False)) | cells)
 
 
@@ -240,8 +259,9 @@ def run(options):
     report = Report(COLUMNS, 4, options.output)
     columns = [MAGIC] if options.columns is None else map(str, options.columns)
     repeats = range(1, options.repeats + 1)
+    conditions = Conditions(options.limit, options.device, options.time_limit)
     for key in itertools.product(columns, sorted(options.rows), repeats):
-        measure_table(key, models, options.limit, report)
+        measure_table(key, models, conditions, report)
     show(report.records)
 
 
@@ -256,6 +276,8 @@ def main():
     parser.add_argument(
         "--limit", type=float, default=LIMIT, help=f"seconds of a process (default: {LIMIT})"
     )
+    parser.add_argument("--device", default="cpu", help="of the default model (default: cpu)")
+    parser.add_argument("--time-limit", type=float, help="of the default model (default: none)")
     parser.add_argument("--output", help="CSV file of the fits; those it holds are kept")
     parser.add_argument("--quick", action="store_true", help="two models, two tiny tables")
     parser.add_argument("--prepare", nargs=3, help=argparse.SUPPRESS)
@@ -267,7 +289,7 @@ def main():
         path, columns, n_rows = options.prepare
         prepare(path, columns, int(n_rows))
     elif options.measure:
-        print(json.dumps(measure(*options.measure)))
+        print(json.dumps(measure(*options.measure, options.device, options.time_limit)))
     else:
         run(options)
 

@@ -202,13 +202,19 @@ def main():
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"per cell (default: {SECONDS})"
     )
-    parser.add_argument("--threads", type=int, nargs="+", help="of the CPU (default: 1, and all)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="*",
+        default=[1, torch.get_num_threads()],
+        help="of the CPU (default: 1, and all; no number: GPU only)",
+    )
     parser.add_argument("--output", help="CSV file of the table; lines it holds are kept")
     parser.add_argument("--quick", action="store_true", help="small sizes, three turns")
     options = parser.parse_args()
     if options.quick:
         vars(options).update(QUICK)
-    everywhere = places(options.threads or (1, torch.get_num_threads()))
+    everywhere = places(options.threads)
     report = Report(COLUMNS, 4, options.output)
     for place in everywhere:
         run(place, cells_of(options.sizes), options, report)

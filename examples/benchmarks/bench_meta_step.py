@@ -286,7 +286,13 @@ def main():
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, help=f"per cell (default: {SECONDS})"
     )
-    parser.add_argument("--threads", **numbers, default=[1], help="of the CPU (default: 1)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        nargs="*",
+        default=[1],
+        help="of the CPU (default: 1; no number: GPU only)",
+    )
     parser.add_argument(
         "--output",
         help="CSV file of the first table (…_stacked of the second); lines it holds are kept",
