@@ -301,17 +301,19 @@ def test_device_and_time_limit_are_those_of_the_default_model():
 def test_device_and_time_limit_reach_the_process_of_the_fit(monkeypatch):
     called = []
 
-    def run_apart(*arguments, limit):
-        called.append((*arguments, limit))
+    def run_apart(*arguments, limit, gpu):
+        called.append((*arguments, limit, gpu))
         return apart.Outcome("", "> 60")
 
     monkeypatch.setattr(bench_fit, "run_apart", run_apart)
     for conditions in (bench_fit.Conditions(60), bench_fit.Conditions(60, "cuda", 30.0)):
         bench_fit.measure_apart("default", "table.npz", conditions)
-    plain, limited = [arguments[1:] for arguments in called]
-    assert plain == ("--measure", "default", "table.npz", "--device", "cpu", 60)
+    bench_fit.measure_apart("sklearn_mlp", "table.npz", conditions)
+    plain, limited, other = [arguments[1:] for arguments in called]
+    assert plain == ("--measure", "default", "table.npz", "--device", "cpu", 60, False)
     own = ("--device", "cuda", "--time-limit", "30.0")
-    assert limited == ("--measure", "default", "table.npz", *own, 60)
+    assert limited == ("--measure", "default", "table.npz", *own, 60, True)
+    assert other[-1] is False  # the others are measured without GPU
 
 
 def test_the_process_that_starts_the_fits_stays_small():

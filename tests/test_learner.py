@@ -46,8 +46,9 @@ def test_no_outer_step_keeps_the_start(iris):
 
 
 def test_the_same_seed_gives_the_same_function(iris):
-    assert quick().learn(*iris) == quick().learn(*iris)
-    assert quick().learn(*iris) != quick(random_state=1).learn(*iris)
+    learner = quick(device="cpu")
+    assert clone(learner).learn(*iris) == learner.learn(*iris)
+    assert clone(learner).set_params(random_state=1).learn(*iris) != learner.learn(*iris)
 
 
 def test_restarts_may_differ_in_every_setting(iris):
@@ -119,8 +120,9 @@ def test_smoothness_makes_smoother_functions(iris):
 def test_weights_count_like_repeated_rows(iris):
     X, y = iris
     repeats = np.random.default_rng(0).integers(0, 3, len(X))
-    weighted = quick().learn(X, y, sample_weight=repeats)
-    assert weighted == quick().learn(np.repeat(X, repeats, 0), np.repeat(y, repeats))
+    learner = quick(device="cpu")
+    weighted = clone(learner).learn(X, y, sample_weight=repeats)
+    assert weighted == learner.learn(np.repeat(X, repeats, 0), np.repeat(y, repeats))
 
 
 @pytest.mark.parametrize(
@@ -333,7 +335,8 @@ def test_the_chosen_restart_is_the_best_on_all_data_sets(iris):
 
 
 def test_one_data_set_in_a_list_is_that_data_set(iris):
-    assert quick().learn([iris]) == quick().learn(*iris)
+    learner = quick(device="cpu")
+    assert clone(learner).learn([iris]) == learner.learn(*iris)
 
 
 def test_a_common_shift_and_scale_of_all_columns_is_taken_out(iris):
@@ -387,9 +390,9 @@ def test_unusable_validation_values_are_refused(y, message):
 def test_validation_values_may_be_a_column_or_whole_numbers():
     X, values = VALUES
     whole = values.round()
-    learned = quick(validation=(X[::-1], whole)).learn(X, values)
+    learned = quick(device="cpu", validation=(X[::-1], whole)).learn(X, values)
     for same in (whole[:, None], whole.astype(int)):
-        assert quick(validation=(X[::-1], same)).learn(X, values) == learned
+        assert quick(device="cpu", validation=(X[::-1], same)).learn(X, values) == learned
 
 
 def test_estimators_refuse_unusable_validation_data_too(iris):

@@ -55,7 +55,7 @@ def test_other_errors_and_single_items_are_not_tried_again():
 
 def test_restarts_in_small_stacks_learn_what_one_stack_learns(monkeypatch):
     X, y = load_iris(return_X_y=True)
-    whole = learner()
+    whole = learner(device="cpu")
     activation = whole.learn(X, y)
     sizes = []
 
@@ -65,7 +65,7 @@ def test_restarts_in_small_stacks_learn_what_one_stack_learns(monkeypatch):
 
     monkeypatch.setitem(_learning.SCHEDULES, "staggered", spy)
     monkeypatch.setattr(_learning, "memory_budget", lambda device: 1)
-    apart = learner()
+    apart = learner(device="cpu")
     assert apart.learn(X, y) == activation
     assert sizes == [1, 1, 1, 1]
     for name in ("validation_loss", "snapshot_step"):

@@ -101,7 +101,7 @@ def test_target_types(iris):
 
 
 def test_the_same_seed_gives_the_same_functions(iris):
-    transformer = IAFTransformer(QUICK, random_state=0)
+    transformer = IAFTransformer(QUICK, device="cpu", random_state=0)
     first = clone(transformer).fit(*iris)
     assert clone(transformer).fit(*iris).activations_ == first.activations_
     assert (

@@ -19,8 +19,8 @@ class Outcome(NamedTuple):
     status: str  # "ok", or what went wrong
 
 
-def run_apart(script, *arguments, limit=None):
-    """Run a Python script without GPU and return its `Outcome`.
+def run_apart(script, *arguments, limit=None, gpu=False):
+    """Run a Python script and return its `Outcome`.
 
     Parameters
     ----------
@@ -28,8 +28,10 @@ def run_apart(script, *arguments, limit=None):
     *arguments : str
     limit : float or None
         Seconds after which it is killed, with all that it has started.
+    gpu : bool
+        Whether it sees the GPUs of this machine.
     """
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    environment = dict(os.environ) if gpu else {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     process = subprocess.Popen(
         [sys.executable, script, *arguments],
         stdout=subprocess.PIPE,

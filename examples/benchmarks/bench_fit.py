@@ -151,7 +151,8 @@ def measure_apart(name, path, conditions):
     own = ["--device", conditions.device]
     if conditions.time_limit is not None:
         own += ["--time-limit", str(conditions.time_limit)]
-    outcome = run_apart(__file__, "--measure", name, path, *own, limit=conditions.limit)
+    gpu = name == DEFAULT and conditions.device != "cpu"
+    outcome = run_apart(__file__, "--measure", name, path, *own, limit=conditions.limit, gpu=gpu)
     if outcome.status != OK:
         return {"status": outcome.status}
     return {"status": OK, **json.loads(outcome.output.splitlines()[-1])}

@@ -1,13 +1,14 @@
 """Where the time of a default fit goes, and how far its final training is from the limit.
 
-A fit on generated data of 10 columns is timed stage by stage. Of the final training also: seconds
-per epoch, the floating-point operations of its matrix products, and their rate as a share of what
-one large matrix product reaches on one thread in the same run ("of the limit"; two threads can
-reach 2). Everything else that training does, looking up functions, activations, optimiser steps,
+A fit on generated data is timed stage by stage. Of the final training also: seconds per epoch, the
+floating-point operations of its matrix products, and their rate as a share of what one large matrix
+product reaches in the same run, on one thread or on the GPU ("of the limit"; two threads can reach
+2). Everything else that training does, looking up functions, activations, optimiser steps,
 averages, judging, counts as time without operations.
 
     python examples/benchmarks/bench_stages.py --output stages.csv
     python examples/benchmarks/bench_stages.py --rows 10000 100000 1000000 --time-limit 300
+    python examples/benchmarks/bench_stages.py --rows 1000000 --columns 50 --device cuda
 """
 
 import argparse
@@ -21,11 +22,12 @@ import torch
 from bench_fit import generated
 from sklearn.exceptions import ConvergenceWarning
 from tables import Report
+from timing import interleave
 
 from skibias import LearnedActivationMLPClassifier, _mlp, _selection, _skorch
 
 N_COLUMNS = 10
-PRODUCT_SIZE, N_PRODUCTS = 1024, 10
+PRODUCT_SIZES, N_PRODUCTS = {"cpu": 1024, "cuda": 8192}, 10
 TIMED = ((_mlp, "choose_network"), (_selection, "compare"), (_skorch, "train_networks"))
 PASSES = 3  # matrix products of a training step: forward, and two backward
 COLUMNS = {
@@ -74,18 +76,15 @@ def stage_seconds(watch, n_fit):
     return {**stages, "training": training, "fit": n_fit}
 
 
-def limit_gflops():
-    """Return the rate of a large matrix product on one thread."""
+def limit_gflops(device):
+    """Return the rate of a large matrix product on the device, on one thread if it is a CPU."""
+    size = PRODUCT_SIZES[device.type]
+    matrix = torch.randn(size, size, device=device)
     n_threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    matrix = torch.randn(PRODUCT_SIZE, PRODUCT_SIZE)
-    seconds = []
-    for _ in range(N_PRODUCTS):
-        start = time.perf_counter()
-        matrix @ matrix
-        seconds.append(time.perf_counter() - start)
+    turns = interleave({"product": lambda: matrix @ matrix}, N_PRODUCTS, device)
     torch.set_num_threads(n_threads)
-    return 2 * PRODUCT_SIZE**3 / statistics.median(seconds) / 1e9
+    return 2 * size**3 / statistics.median(turns["product"]) / 1e9
 
 
 def epoch_gflop(model, n_rows):
@@ -96,11 +95,10 @@ def epoch_gflop(model, n_rows):
     return 2 * n_products * n_passes * model.n_estimators / 1e9
 
 
-def measure(n_rows, time_limit):
+def measure(n_rows, n_columns=N_COLUMNS, device="cpu", time_limit=None):
     """Return the record of one fit."""
-    data, watch = generated(n_rows, N_COLUMNS), Stopwatch()
-    settings = {} if time_limit is None else {"time_limit": time_limit}
-    model = LearnedActivationMLPClassifier(random_state=0, **settings)
+    data, watch = generated(n_rows, n_columns), Stopwatch()
+    model = LearnedActivationMLPClassifier(random_state=0, device=device, time_limit=time_limit)
     with ExitStack() as stack:
         for module, name in TIMED:
             timed = watch.around(name, getattr(module, name))
@@ -117,7 +115,7 @@ def measure(n_rows, time_limit):
         "epochs": model.n_iter_,
         "s / epoch": per_epoch,
         "GFLOP / epoch": gflop,
-        "of the limit": gflop / per_epoch / limit_gflops(),
+        "of the limit": gflop / per_epoch / limit_gflops(torch.device(device)),
         "accuracy": float(model.score(data["X_test"], data["y_test"])),
     }
 
@@ -125,13 +123,15 @@ def measure(n_rows, time_limit):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000], help="default: 10,000")
+    parser.add_argument("--columns", type=int, default=N_COLUMNS, help=f"default: {N_COLUMNS}")
+    parser.add_argument("--device", default="cpu", help="of the fits (default: cpu)")
     parser.add_argument("--time-limit", type=float, help="seconds of a fit (default: none)")
     parser.add_argument("--output", help="CSV file of the runs; those it holds are kept")
     options = parser.parse_args()
     report = Report(COLUMNS, 1, options.output)
     for n_rows in options.rows:
         if not report.is_done(n_rows):
-            report.add(measure(n_rows, options.time_limit))
+            report.add(measure(n_rows, options.columns, options.device, options.time_limit))
 
 
 if __name__ == "__main__":
