@@ -481,7 +481,7 @@ class _LearnedActivationMLP(BaseEstimator):
     def _outputs(self, X) -> np.ndarray:
         """Return the networks' mean outputs (n, o) for checked X."""
         n_inputs = self._architecture_.n_inputs * len(self.weights_)
-        block = max(1, PREDICTED_VALUES // n_inputs)
+        block = max(1, PREDICTED_VALUES["cpu"] // n_inputs)
         with one_thread():
             parts = []
             for start in range(0, len(X), block):

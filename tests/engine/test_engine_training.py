@@ -184,7 +184,7 @@ def test_prediction_in_blocks_equals_prediction_at_once(predicted_values, monkey
     model = Model(ARCHITECTURE, fixed_activation("tanh"))
     at_once = training.predict(model, weights, Functions(), inputs)
     assert at_once.shape == (3, 40, 2)
-    monkeypatch.setattr(training, "PREDICTED_VALUES", predicted_values)
+    monkeypatch.setitem(training.PREDICTED_VALUES, "cpu", predicted_values)
     in_blocks = training.predict(model, weights, Functions(), inputs)
     torch.testing.assert_close(in_blocks, at_once, rtol=1e-12, atol=1e-14)
 
