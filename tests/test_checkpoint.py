@@ -29,6 +29,7 @@ from skibias import (
 from skibias._checkpoint import fit_digest
 
 LEARNER = ActivationLearner(n_outer_steps=5, n_restarts=2, horizon=10, hidden_layer_sizes=(8,))
+SAME = {"device": "cpu"}  # where equal fits are equal to the last bit
 
 
 class InterruptedFitError(Exception):
@@ -40,13 +41,13 @@ def make_data(n_rows=150):
 
 
 def make_classifier(**parameters):
-    defaults = {"learner": LEARNER, "max_iter": 4, "n_estimators": 2, "random_state": 0}
+    defaults = SAME | {"learner": LEARNER, "max_iter": 4, "n_estimators": 2, "random_state": 0}
     return LearnedActivationMLPClassifier((8,), **(defaults | parameters))
 
 
 def make_regressor(**parameters):
     learner = clone(LEARNER).set_params(schedule="episodic", patience=2, n_outer_steps=8)
-    defaults = {"learner": learner, "max_iter": 4, "optimizer": "adam", "random_state": 3}
+    defaults = SAME | {"learner": learner, "max_iter": 4, "optimizer": "adam", "random_state": 3}
     return LearnedActivationMLPRegressor((8,), **(defaults | parameters))
 
 

@@ -91,8 +91,8 @@ def test_a_generous_limit_changes_nothing_and_warns_of_nothing(estimator_class):
     X, y = make_data(estimator_class)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        limited = make_estimator(estimator_class, time_limit=3600).fit(X, y)
-        free = make_estimator(estimator_class).fit(X, y)
+        limited = make_estimator(estimator_class, device="cpu", time_limit=3600).fit(X, y)
+        free = make_estimator(estimator_class, device="cpu").fit(X, y)
     np.testing.assert_array_equal(limited.predict(X), free.predict(X))
     np.testing.assert_array_equal(limited.weights_, free.weights_)
     for name in ("validation_score", "screening_score"):

@@ -88,7 +88,7 @@ def test_feature_names_and_frames(iris):
 
 def test_target_types(iris):
     X, y = iris
-    options = {"learner": QUICK, "n_channels": 1, "random_state": 0}
+    options = {"learner": QUICK, "n_channels": 1, "device": "cpu", "random_state": 0}
     guessed = IAFTransformer(**options).fit(X, y)
     assert (
         IAFTransformer(target_type="multiclass", **options).fit(X, y).activations_
