@@ -124,7 +124,7 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
     device : str, default="auto"
         "cpu", "cuda", "cuda:0", …; "auto" is CUDA where there is one. Prediction runs on the CPU.
     random_state : int, RandomState instance or None, default=None
-        Same number, same result, whatever the number of threads.
+        Same number, same result, whatever the number of threads; on a GPU but for last digits.
     verbose : int, default=0
         1 shows progress bars on stderr."""
 

@@ -227,7 +227,7 @@ SIZES = (
 
 
 def test_fit_by_size():
-    fits = csv("performance/fit_sizes.csv")
+    fits = csv("performance/fit_sizes.csv").query("columns == 10")
     wide = fits.pivot(index="rows", columns="model", values=["seconds", "accuracy"])
     expected = [
         [n_rows, *(row[key, name] for name in FIT_MODELS for key in ("seconds", "accuracy"))]
@@ -249,6 +249,36 @@ def test_fit_by_size():
     assert claim in page("docs/performance.md")
 
 
+MORE_COLUMNS = (
+    "columns | rows | default, s | accuracy | boosted trees, s | accuracy | sklearn_mlp, s"
+    " | accuracy | realmlp, s | accuracy"
+)
+
+
+def test_fit_to_more_columns():
+    fits = csv("performance/fit_sizes.csv").query("columns > 10")
+    wide = fits.pivot(index=["columns", "rows"], columns="model", values=["seconds", "accuracy"])
+    expected = [
+        [*size, *(row[key, name] for name in FIT_MODELS for key in ("seconds", "accuracy"))]
+        for size, row in wide.iterrows()
+    ]
+    for row in expected:  # a fit that was ended has a limit and no accuracy
+        if row[-1] != row[-1]:
+            row[-2:] = ["> 150", ""]
+    assert differences(tables(page("docs/performance.md"))[MORE_COLUMNS], expected) == []
+
+
+def test_fit_to_a_million_rows():
+    fits = csv("performance/fit_limited.csv")
+    first, second = fits["seconds"]
+    peak, above = 1e-3 * fits[["peak_mb", "mb_above_import"]].max()
+    claims = (
+        f"ended after {first:.0f} and {second:.0f} seconds",
+        f"memory was {peak:.1f} GB, {above:.1f} GB of it above the import",
+    )
+    assert all(claim in page("docs/performance.md") for claim in claims)
+
+
 STAGE_COLUMNS = "learning screening contest training fit epochs".split()
 STAGES = "learning | screening | contest | training | fit | epochs | s / epoch | of the limit"
 
@@ -263,6 +293,17 @@ def test_stages():
     assert differences(of_page[f" | {STAGES}"], expected) == []
     frame = pd.concat([after, large])[["rows", *columns]]
     assert differences(of_page[f"rows | {STAGES}"], frame.to_numpy().tolist()) == []
+
+
+GPU_STAGES = (
+    "rows, on a GPU | learning | screening | contest | training | fit | epochs | s / epoch"
+)
+
+
+def test_stages_on_a_gpu():
+    frame = csv("performance/stages_gpu.csv")[["rows", *STAGE_COLUMNS, "s / epoch"]]
+    rows = tables(page("docs/performance.md"))[GPU_STAGES]
+    assert differences(rows, frame.to_numpy().tolist()) == []
 
 
 CHANGE = "set | before, % | after, % | change"
@@ -314,6 +355,20 @@ def test_kernel():
     assert f"and {two:.2f} times on two" in readme
 
 
+GPU_KERNEL = "numbers | pass | ms | spline / ReLU | spline / tanh | spline / GELU"
+
+
+def test_kernel_on_a_gpu():
+    kernel = csv("performance/kernel_gpu.csv").query("functions == 'shared'")
+    kernel = kernel.set_index(["size", "pass"])[["ms", "/ relu", "/ tanh", "/ gelu"]]
+    expected = [
+        [size, PASSES[name], *kernel.loc[(size, name)]]
+        for size in (1_000_000, 10_000_000)
+        for name in PASSES
+    ]
+    assert differences(tables(page("docs/performance.md"))[GPU_KERNEL], expected) == []
+
+
 OUTER_STEP = (
     "restarts | network | t | spline / tanh | stack / plain loop with torch.func | MB | "
     "MB with tanh"
@@ -331,6 +386,24 @@ def test_outer_step():
     assert claim in page("docs/performance.md")
     stacked = csv("performance/meta_stacked.csv").set_index("steps")["outer / single"]
     claim = ", ".join(f"{ratio:.2f} (t = {steps})" for steps, ratio in stacked.items())
+    assert f"take {claim} of the time" in page("docs/performance.md")
+
+
+GPU_OUTER_STEP = (
+    "restarts | network | t | outer step, ms | spline / tanh | stack / plain loop with torch.func"
+    " | inner step, spline / tanh"
+)
+
+
+def test_outer_step_on_a_gpu():
+    columns = ["outer ms", "outer/tanh", "outer/reference", "inner/tanh"]
+    expected = [
+        [row["restarts"], f"2 x {row['width']}", row["steps"], *row[columns]]
+        for _, row in csv("performance/meta_gpu.csv").iterrows()
+    ]
+    assert differences(tables(page("docs/performance.md"))[GPU_OUTER_STEP], expected) == []
+    stacked = csv("performance/meta_gpu_stacked.csv").set_index("steps")["outer / single"]
+    claim = ", ".join(f"{ratio:.3f} (t = {steps})" for steps, ratio in stacked.items())
     assert f"take {claim} of the time" in page("docs/performance.md")
 
 
@@ -496,7 +569,8 @@ def test_prefactors_of_trained_networks():
 CHECKED = {
     "docs/tabular.md": [*ON_ONE_SPLIT, DEPTH_AND_WIDTH],  # and the five of make_report.py
     "docs/performance.md": [
-        *(COSTS, SIZES, f" | {STAGES}", f"rows | {STAGES}", CHANGE, KERNEL, OUTER_STEP, SCHEDULES)
+        *(COSTS, SIZES, MORE_COLUMNS, f" | {STAGES}", f"rows | {STAGES}", CHANGE, KERNEL),
+        *(OUTER_STEP, SCHEDULES, GPU_KERNEL, GPU_OUTER_STEP, GPU_STAGES),
     ],
     "docs/complexity.md": [SLICES, LANDSCAPES],
     "docs/redshift.md": [EFFECTS, SEQUENCES, TRAINED],

@@ -17,7 +17,7 @@ slope is that of log seconds over log rows: 1 is a time proportional to the rows
     python examples/benchmarks/bench_fit.py --rows 10000
     python examples/benchmarks/bench_fit.py --rows 1000 10000 100000 1000000 \\
         --columns 10 50 200 --repeats 1 --output fit_sizes.csv
-    python examples/benchmarks/bench_fit.py --rows 1000000 --columns 20 --repeats 1 \\
+    python examples/benchmarks/bench_fit.py --rows 1000000 --columns 20 --repeats 2 \\
         --models default --time-limit 60 --output fit_limited.csv
     python examples/benchmarks/bench_fit.py --rows 1000000 --columns 50 --repeats 1 \\
         --models default --device cuda --output fit_gpu.csv
