@@ -37,6 +37,7 @@ from skibias.plots import ActivationDisplay
 
 parser = argparse.ArgumentParser(description="Compare eight classifiers on the MAGIC data.")
 parser.add_argument("--splits", type=int, default=3, help="random train/test splits (default: 3)")
+parser.add_argument("--rows", type=int, default=3000, help="for training (default: 3000)")
 parser.add_argument("--seed", type=int, default=0, help="of splits and models (default: 0)")
 parser.add_argument(
     "--output",
@@ -55,14 +56,12 @@ options = parser.parse_args()
 # Ten numbers describe each image of the telescope's camera; gamma rays are to be told from
 # hadrons. The data set comes with the package.
 
-N_TRAIN = 3000
-
 magic = load_magic_telescope()
 X, y = magic.data, magic.target
 if options.quick:
     drawn = np.random.RandomState(options.seed).permutation(len(X))[:1000]
     X, y = X[drawn], y[drawn]
-    options.splits, N_TRAIN = 1, 500
+    options.splits, options.rows = 1, 500
 print(f"{len(X)} rows, {X.shape[1]} columns, {y.mean():.1%} {magic.target_names[1]}")
 
 # %%
@@ -108,10 +107,11 @@ def make_models(seed):
 # Fit and score
 # -------------
 #
-# Every model is fitted to 3,000 rows and scored on the others. Beside accuracy stands the
-# complexity of the function that the model implements: the total variation along straight paths
-# between test rows of different classes. It scales with the response, so it is taken from the
-# probabilities of every model: values on logits and on probabilities cannot be compared.
+# Every model is fitted to 3,000 rows (to as many as ``--rows`` says, in the gallery fewer) and
+# scored on the others. Beside accuracy stands the complexity of the function that the model
+# implements: the total variation along straight paths between test rows of different classes. It
+# scales with the response, so it is taken from the probabilities of every model: values on logits
+# and on probabilities cannot be compared.
 
 
 def evaluate(model, train, test):
@@ -124,7 +124,9 @@ def evaluate(model, train, test):
 
 
 results = {name: [] for name in make_models(options.seed)}
-splitter = StratifiedShuffleSplit(options.splits, train_size=N_TRAIN, random_state=options.seed)
+splitter = StratifiedShuffleSplit(
+    options.splits, train_size=options.rows, random_state=options.seed
+)
 for number, (train, test) in enumerate(splitter.split(X, y)):
     models = make_models(options.seed + number)
     for name, model in models.items():

@@ -236,6 +236,22 @@ def test_every_script_that_is_named_exists():
     assert [file for file in sorted(named) if not (ROOT / file).is_file()] == []
 
 
+def with_measurements(name):
+    """Whether a page is one of those on what was measured."""
+    pages = ("README.md", "docs/tabular.md", "docs/performance.md", "docs/complexity.md")
+    return name in (*pages, "docs/redshift.md") or name.startswith("docs/reproduction/")
+
+
+@pytest.mark.parametrize("name", list(filter(with_measurements, TEXTS)))
+def test_a_page_of_measurements_names_its_files_and_commands(name):
+    results = ROOT / "examples" / "results"
+    files = {Path(file).name for file in re.findall(r"[\w*./-]+\.csv\b", TEXTS[name])}
+    assert [file for file in sorted(files) if not list(results.rglob(file))] == []
+    assert files or "`examples/results/gallery`" in TEXTS[name]
+    scripts = {Path(file).name for file in re.findall(r"[\w./-]+\.py\b", TEXTS[name])}
+    assert any(list((ROOT / "examples").rglob(script)) for script in scripts)
+
+
 # Equations
 
 

@@ -52,7 +52,8 @@ def tables(text):
 
 def numbers_of(cell):
     """Return the numbers of a cell as they are written."""
-    return re.findall(r"-?\d[\d,]*(?:\.\d+)?(?:e-?\d+)?|-?\.\d+", cell)
+    # A minus between two digits is a dash: of 0.1-0.2, the second number is 0.2.
+    return re.findall(r"(?:(?<!\d)-)?(?:\d[\d,]*(?:\.\d+)?|\.\d+)", cell)
 
 
 def agrees(text, value):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 # Settings in which an example takes less than a minute on two cores.
 ARGUMENTS = {
-    "plot_01_compare_with_trees.py": ["--splits", "1"],
+    "plot_01_compare_with_trees.py": ["--splits", "1", "--rows", "1500"],
 }
 # Examples save their figure; the gallery takes it from memory, so the file is not kept.
 FIGURES = tempfile.TemporaryDirectory(prefix="gallery_figures_")
