@@ -349,7 +349,7 @@ ANY_CASE = settings(
 )
 
 
-@settings(ANY_CASE, max_examples=60)
+@settings(ANY_CASE, max_examples=300)
 @given(cases())
 def test_a_finite_model_or_an_error_that_names_its_cause(case):
     check(case)
