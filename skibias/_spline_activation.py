@@ -151,15 +151,22 @@ class SplineActivation:
         return result[()] if x.ndim == 0 else result
 
     def _evaluate(self, x: Tensor) -> Tensor:
-        """Slope and intercept of every element's cell, for all channels at once."""
+        """Interpolate between the two knots around every element, for all channels at once.
+
+        Slopes would overflow where knots of a tiny unit lie close together.
+        """
         knots = torch.tensor(self.knots, dtype=x.dtype, device=x.device)
         values = torch.tensor(self.values.T, dtype=x.dtype, device=x.device)
-        table = splines.knots_table(values, knots, self.extrapolation)
-        cell = splines.knots_cell(x, knots).reshape(-1)
-        slope, intercept = (
-            part.index_select(-1, cell).unflatten(-1, x.shape or (1,)) for part in table
+        points = x.reshape(-1)
+        left = (splines.knots_cell(points, knots) - 1).clamp(0, len(knots) - 2)
+        share = (points - knots[left]) / (knots[left + 1] - knots[left])
+        if self.extrapolation == "constant":
+            share = share.clamp(0, 1)
+        ends = (
+            values.index_select(-1, index).unflatten(-1, x.shape or (1,))
+            for index in (left, left + 1)
         )
-        result = intercept + slope * x
+        result = torch.lerp(*ends, share.reshape(x.shape or (1,)))
         result = result.movedim(0, -1) if self.values.ndim == 2 else result
         return result if x.shape else result.reshape(result.shape[1:])
 
