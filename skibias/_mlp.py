@@ -419,7 +419,8 @@ class _LearnedActivationMLP(BaseEstimator):
     def _columns(self, X):
         """Return what reaches the networks: the same (n, d') for all, or (E, n, d')."""
         if self.input_activations_ is None:
-            return self._scaler_.transform(X)
+            # Without scaling this may be X itself: read-only or a reversed view.
+            return np.require(self._scaler_.transform(X), requirements="CW")
         columns = spline_columns(X, self.input_activations_)
         if self._input_tables_ is None:
             return columns

@@ -146,8 +146,9 @@ class SplineActivation:
         """
         if isinstance(x, Tensor):
             return self._evaluate(x)
-        x = np.asarray(x, dtype=np.float64)
-        result = self._evaluate(torch.tensor(x)).numpy()  # a copy: x may be read-only
+        # A copy in row order: x may be read-only or a reversed view, which torch does not take.
+        x = np.array(x, dtype=np.float64, order="C")
+        result = self._evaluate(torch.from_numpy(x)).numpy()
         return result[()] if x.ndim == 0 else result
 
     def _evaluate(self, x: Tensor) -> Tensor:
@@ -159,12 +160,13 @@ class SplineActivation:
         values = torch.tensor(self.values.T, dtype=x.dtype, device=x.device)
         points = x.reshape(-1)
         left = (splines.knots_cell(points, knots) - 1).clamp(0, len(knots) - 2)
-        share = (points - knots[left]) / (knots[left + 1] - knots[left])
+        # Knots can fall together in the dtype of x.
+        width = (knots[left + 1] - knots[left]).clamp(min=torch.finfo(x.dtype).tiny)
+        share = (points - knots[left]) / width
         if self.extrapolation == "constant":
             share = share.clamp(0, 1)
         ends = (
-            values.index_select(-1, index).unflatten(-1, x.shape or (1,))
-            for index in (left, left + 1)
+            values.index_select(-1, end).unflatten(-1, x.shape or (1,)) for end in (left, left + 1)
         )
         result = torch.lerp(*ends, share.reshape(x.shape or (1,)))
         result = result.movedim(0, -1) if self.values.ndim == 2 else result

@@ -106,10 +106,11 @@ def check_network_parameters(estimator) -> None:
         return
     check_learner(learner)
     learns = isinstance(estimator.activation, str) and estimator.activation in ("auto", "learned")
-    if learns and estimator.hidden_layer_sizes:
-        check_activation_learner(learner)
+    if not learns or not estimator.hidden_layer_sizes:
+        return
+    check_activation_learner(learner)
     depths = len(learner.hidden_layer_sizes), len(estimator.hidden_layer_sizes)
-    if learns and estimator.sharing == "layer" and depths[0] != depths[1]:
+    if estimator.sharing == "layer" and depths[0] != depths[1]:
         raise ValueError(
             f"The 'learner' parameter of {owner} must have as many hidden layers as the network "
             f"({depths[1]}) with sharing='layer'. Got {depths[0]} instead."

@@ -160,6 +160,13 @@ def test_no_hidden_layer_is_a_linear_model(iris):
     np.testing.assert_allclose(middle[0], logits.mean(0), atol=1e-9)
 
 
+def test_without_hidden_layers_the_depth_of_the_learner_does_not_matter(iris):
+    model = LearnedActivationMLPClassifier(
+        (), sharing="layer", input_activations=None, learner=QUICK, max_iter=2, random_state=0
+    )
+    assert np.isfinite(model.fit(*iris).predict_proba(iris[0])).all()
+
+
 def test_input_activations_can_be_given_frozen_or_learned_anew(iris):
     X, y = iris
     options = {"activation": "relu"}
@@ -357,6 +364,17 @@ def test_kinds_of_arrays(convert, iris):
     if isinstance(X, np.ndarray):
         X.setflags(write=False)
     assert np.isfinite(quick_classifier().fit(X, y).predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("scaling", ["auto", None])
+def test_reversed_and_read_only_views_are_predicted_like_copies(scaling, iris):
+    X, y = iris
+    model = quick_classifier(activation="relu", scaling=scaling).fit(X[::-1], y[::-1])
+    expected = model.predict_proba(X[::-1].copy())
+    np.testing.assert_array_equal(model.predict_proba(X[::-1]), expected)
+    frozen = X[::-1].copy()
+    frozen.setflags(write=False)
+    np.testing.assert_array_equal(model.predict_proba(frozen), expected)
 
 
 @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame], ids=["pandas", "polars"])

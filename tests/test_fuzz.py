@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from skibias import (
     ActivationLearner,
@@ -140,13 +142,16 @@ BAD_TRANSFORMER_VALUES = {
     "random_state": [-1, "chance"],
     "verbose": ["loud", -1],
 }
-BAD_WEIGHTS = ["negative", "nan weight", "no weight", "short weights"]
-BAD_TARGETS = ["one class", "nan target", "short target", "no target"]
-BAD_COLUMNS = ["nan", "infinity", "text", "one row", "no rows", "no columns", "flat"]
+BAD_WEIGHTS = ["negative", "nan weight", "infinite weight", "no weight", "short weights"]
+BAD_TARGETS = ["one class", "nan target", "infinite target", "short target", "no target"]
+BAD_COLUMNS = ["nan", "infinity", "text", "complex", "sparse"]
+BAD_COLUMNS += ["one row", "no rows", "no columns", "flat"]
+CONTAINERS = ["array", "float32", "float16", "int64", "bool", "fortran", "list", "object"]
+CONTAINERS += ["reversed", "read-only", "frame", "nullable frame", "mixed frame", "polars"]
 # What the message of an error about data speaks of.
 DATA_WORDS = (
     r"\bX\b|\by\b|NaN|infinity|sample|feature|row|class|label|target|array|weight|dimension|dtype"
-    r"|float|string"
+    r"|float|string|Complex data"
 )
 
 
@@ -239,6 +244,10 @@ def spoil_columns(X, y, problem):
     elif problem == "text":
         X = X.astype(object)
         X[0, 0] = "a word"
+    elif problem == "complex":
+        X = X + 1j
+    elif problem == "sparse":
+        X = sparse.csr_array(X)
     elif problem in ("one row", "no rows"):
         n_rows = 1 if problem == "one row" else 0
         X, y = X[:n_rows], y[:n_rows]
@@ -253,9 +262,9 @@ def spoil_targets(y, problem):
     """Return targets with something wrong."""
     if problem == "one class":
         return np.full(len(y), "same")
-    if problem == "nan target":
-        y = y.astype(np.float64) if y.dtype != object else y.copy()
-        y[0] = np.nan
+    if problem in ("nan target", "infinite target"):
+        y = np.arange(len(y)) / 1 if y.dtype == object else y.astype(np.float64)
+        y[0] = {"nan target": np.nan, "infinite target": np.inf}[problem]
         return y
     return y[:-1] if problem == "short target" else None
 
@@ -268,7 +277,8 @@ def spoilt_weights(n_rows, problem):
     elif problem == "short weights":
         return weights[:-1]
     else:
-        weights[-1] = {"negative": -1.0, "nan weight": np.nan}[problem]
+        values = {"negative": -1.0, "nan weight": np.nan, "infinite weight": np.inf}
+        weights[-1] = values[problem]
     return weights
 
 
@@ -293,7 +303,7 @@ def cases(draw):
             "zeros": (np.arange(n_rows) % 3 > 0).astype(float),
             "uneven": 10.0 ** rng.integers(-6, 6, size=n_rows),
         }[weights]
-    container = draw(st.sampled_from(["array", "float32", "fortran", "list", "frame", "object"]))
+    container = draw(st.sampled_from(CONTAINERS))
     if breaks == "columns":
         X, y = spoil_columns(X, y, draw(st.sampled_from(BAD_COLUMNS)))
         weights, cause = None, DATA_WORDS
@@ -309,35 +319,60 @@ def cases(draw):
 
 def contained(X, container):
     """Return X as another type of table."""
-    if container == "float32" and X.dtype != object:
-        largest = np.finfo(np.float32).max
-        return np.where(np.isfinite(X), np.clip(X, -largest, largest), X).astype(np.float32)
+    if not isinstance(X, np.ndarray) or X.dtype.kind != "f":
+        return X.tolist() if container == "list" and isinstance(X, np.ndarray) else X
+    if container in ("float32", "float16"):
+        largest = np.finfo(container).max
+        return np.where(np.isfinite(X), np.clip(X, -largest, largest), X).astype(container)
+    if container in ("int64", "bool") and np.isfinite(X).all():
+        return np.clip(X, -1e18, 1e18).astype(np.int64) if container == "int64" else X > 0
+    if container == "reversed":
+        return X[::-1].copy()[::-1]
+    if container == "read-only":
+        X.flags.writeable = False
     if container == "fortran":
         return np.asfortranarray(X)
-    if container == "list":
-        return X.tolist()
-    if container == "frame" and X.ndim == 2:
-        return pd.DataFrame(X, columns=[f"column {n}" for n in range(X.shape[1])])
-    return X.astype(object) if container == "object" else X
+    if "frame" in container and X.ndim == 2:
+        frame = pd.DataFrame(X, columns=[f"column {n}" for n in range(X.shape[1])])
+        if container != "mixed frame":
+            return frame.astype("Float64") if container == "nullable frame" else frame
+        return frame.assign(count=range(len(X)), even=np.arange(len(X)) % 2 == 0)
+    if container == "polars" and X.ndim == 2:
+        return pl.DataFrame(X, schema=[f"column {n}" for n in range(X.shape[1])])
+    return {"list": X.tolist, "object": lambda: X.astype(object)}.get(container, lambda: X)()
 
 
 def check(case):
     """Fit; check the predictions, or the error's message."""
-    names = {name.split("__")[-1] for name in case.estimator.get_params()}
     try:
         with warnings.catch_warnings():
             # The squares of numbers about 1e300 overflow in scalers.
             warnings.simplefilter("ignore", RuntimeWarning)
+            warnings.filterwarnings("ignore", "The least populated class")  # of cross-validation
             model = case.estimator.fit(case.X, case.y, sample_weight=case.sample_weight)
     except (ValueError, TypeError) as error:
-        named = case.cause or "|".join([DATA_WORDS, *sorted(names)])
-        assert re.search(named, str(error)), f"{error!r} does not name {named}"
+        check_message(str(error), case)
         return
     assert case.cause is None, f"no error that names {case.cause}"
+    for X in (case.X, case.X[:1], case.X[::-1]):
+        check_outputs(model, X)
+
+
+def check_message(message, case):
+    """See that an error names what is wrong; parameters that do not fit together come first."""
+    named = case.cause or "|".join(case.estimator.get_params())
+    named = rf"{named}|{DATA_WORDS}" if case.cause is None else named
+    if case.cause in (None, DATA_WORDS):
+        named += r"|^The '\w+' parameter of"
+    assert re.search(named, message), f"{message} does not name {named}"
+
+
+def check_outputs(model, X):
+    """See that predictions of all kinds are finite, one for each row."""
     methods = ("predict", "predict_proba", "decision_function", "transform")
-    found = {name: getattr(model, name)(case.X) for name in methods if hasattr(model, name)}
+    found = {name: getattr(model, name)(X) for name in methods if hasattr(model, name)}
     for values in found.values():
-        assert len(values) == len(case.X)
+        assert len(values) == len(X)
         if np.asarray(values).dtype.kind == "f":
             assert np.isfinite(values).all()
     if "predict_proba" in found:
