@@ -419,8 +419,8 @@ class _LearnedActivationMLP(BaseEstimator):
     def _columns(self, X):
         """Return what reaches the networks: the same (n, d') for all, or (E, n, d')."""
         if self.input_activations_ is None:
-            # Without scaling this may be X itself: read-only or a reversed view.
-            return np.require(self._scaler_.transform(X), requirements="CW")
+            # A copy: without scaling this is X itself, maybe read-only or a reversed view.
+            return np.array(self._scaler_.transform(X), order="C")
         columns = spline_columns(X, self.input_activations_)
         if self._input_tables_ is None:
             return columns

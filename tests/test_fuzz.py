@@ -332,7 +332,7 @@ def contained(X, container):
         X.flags.writeable = False
     if container == "fortran":
         return np.asfortranarray(X)
-    if "frame" in container and X.ndim == 2:
+    if "frame" in container and X.ndim == 2 and X.shape[1]:
         frame = pd.DataFrame(X, columns=[f"column {n}" for n in range(X.shape[1])])
         if container != "mixed frame":
             return frame.astype("Float64") if container == "nullable frame" else frame
