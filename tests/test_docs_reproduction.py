@@ -332,3 +332,70 @@ def test_scores_of_transfer(command):
     means = [scores["relu"], np.mean(single), np.mean(of_small), (min(single), max(single))]
     rows = tables(page(ALGORITHMIC))["score over 22 tasks, % | paper | here | verdict"]
     assert differences(rows, [[None, None, own, None] for own in [*means, *together]]) == []
+
+
+def test_late_overfitting(command):
+    late = csv("reproduction/grokking_late.csv")
+    best, decayed = command("grokking").best_rates(records("grokking_steps"))["learned"]
+    assert decayed > 0
+    learned = late[late["activation"] == "learned"]
+    is_fast = (learned["learning_rate"] == best) & (learned["weight_decay"] == 0)
+    last = learned["step"] == learned["step"].max()
+    found = re.search(
+        r"come to (\d+), (\d+) and (\d+) % of the test pairs .* fall to (\d+), (\d+) and\s(\d+) %",
+        page(ALGORITHMIC),
+        re.DOTALL,
+    ).groups()
+    values = [
+        *learned[is_fast].groupby("seed")["test"].max(),
+        *learned[is_fast & last].set_index("seed")["test"],
+    ]
+    assert all(agrees(text, 100 * value) for text, value in zip(found, values, strict=True))
+    assert (learned[~is_fast & (learned["step"] >= 400)]["test"] == 1).all()
+
+
+# README
+
+
+def claim(pattern):
+    """Return the numbers of a sentence of the README; a space of the pattern may be a new line."""
+    return re.search(pattern.replace(" ", r"\s+"), page("README.md")).groups()
+
+
+def test_steps_in_the_readme(command):
+    grokking = command("grokking")
+    search = [own for own in records("grokking_steps") if own["part"] == "search"]
+    learned, relu = (
+        [own for own in search if own["activation"] == name] for name in ("learned", "relu")
+    )
+    plain = [own for own in relu if float(own["weight_decay"]) == 0]
+    wanted = [fewest_steps(grokking, own) for own in (learned, plain, relu)]
+    found = claim(
+        r"after (\S+) steps, with ReLU after (\S+), with ReLU and weight decay after (\d+)"
+    )
+    assert all(map(agrees, found, wanted))
+
+
+def test_gains_on_images_in_the_readme():
+    networks = csv("reproduction/images.csv")
+    networks = networks[networks["kind"] == "regression"]
+    accuracies = networks.set_index(["set", "depth", "activation", "seed"])["test"].unstack("seed")
+    wanted = [
+        100 * (own["learned from zeros"] - own["ReLU"]).median()
+        for own in (accuracies.loc[key].T for key in (("fashion", 1), ("mnist", 3)))
+    ]
+    found = claim(
+        r"(\S+) points more than ReLU on Fashion-MNIST with one hidden layer, up to (\S+) with"
+    )
+    assert all(map(agrees, found, wanted))
+
+
+def test_reliance_in_the_readme(command):
+    collages, kinds = command("collages"), kinds_in(command, "collages")
+    wanted = [
+        100 * np.median(collages.chosen_and_last(kinds["MNIST/CIFAR-10", "yes", name], tile)[1])
+        for tile in collages.TILES
+        for name in ("ReLU", "squared")
+    ]
+    found = claim(r"falls from (\d+) to (\d+) %, on the photograph it rises from (\d+) to (\d+) %")
+    assert all(map(agrees, found, wanted))

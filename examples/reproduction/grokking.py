@@ -15,7 +15,8 @@ Five parts:
     sines    the sine that is closest to each learned activation
     scope    modulo 27, ReLU and the learned activation, over widths and shares of the pairs for
              training
-    late     what becomes of both when training goes on, with and without weight decay
+    late     what becomes of both when training goes on, with and without weight decay, and of the
+             learned activation at a rate that is too high without
 
 An activation is learned once per modulus, from the training pairs alone, in networks 128 wide.
 Seeds vary the first weights of fresh networks; the test part of a task is always the same.
@@ -75,6 +76,7 @@ N_KEYS = 8
 CURVES = {"modulus": "d", "activation": 10, "seed": "d", "step": "d", "train": ".4f", "test": ".4f"}
 LATE = {
     "activation": 10,
+    "learning_rate": "g",
     "weight_decay": "g",
     "seed": "d",
     "step": "d",
@@ -262,17 +264,29 @@ def run_sines(setting: Setting, folder: Path, rates: dict, report: Report) -> No
         report.add({"modulus": modulus, "low": z[0], "high": z[-1], **fit._asdict()})
 
 
-def run_late(setting: Setting, folder: Path, records: list[dict], report: Report) -> None:
-    """Measure accuracies far beyond the step at which the rule is found.
+def late_entries(setting: Setting, records: list[dict]) -> list[Entry]:
+    """Return the networks of the long trainings.
 
-    Every weight decay has its own learning rate, the best one of the search.
+    Every weight decay has its own learning rate, the best one of the search. The learned activation
+    is also tried without weight decay at the rate that is best with it.
     """
     entries = []
     for decay in setting.decays[:2]:
         own = best_rates([each for each in records if float(each["weight_decay"]) == decay])
         entries += entries_at({name: own[name] for name in (RELU, LEARNED)}, setting.seeds)
-    last = entries[-1]
-    if report.is_done(last.activation, last.weight_decay, last.seed, setting.late_steps):
+    best_rate, _ = best_rates(records)[LEARNED]
+    entries += entries_at({LEARNED: (best_rate, 0.0)}, setting.seeds)
+    return list(dict.fromkeys(entries))
+
+
+def run_late(setting: Setting, folder: Path, records: list[dict], report: Report) -> None:
+    """Measure accuracies far beyond the step at which the rule is found."""
+    entries = [
+        entry
+        for entry in late_entries(setting, records)
+        if not report.is_done(*entry, setting.late_steps)
+    ]
+    if not entries:
         return
     activations = activations_of(MODULUS, setting, folder)
     problem = make_problem(task_name(MODULUS), setting.fraction)
@@ -282,11 +296,10 @@ def run_late(setting: Setting, folder: Path, records: list[dict], report: Report
     evaluations = train(networks, problem.rows, training, make_judge(problem))
     curves = collect(progress(evaluations, LATE_POINTS + 1, "late"), len(networks))
     for entry, curve in zip(entries, curves, strict=True):
-        key = (entry.activation, entry.weight_decay, entry.seed)
-        records = (
-            dict(zip(LATE, (*key, *point), strict=True)) for point in zip(*curve, strict=True)
+        points = (
+            dict(zip(LATE, (*entry, *point), strict=True)) for point in zip(*curve, strict=True)
         )
-        add_missing(report, records, 4)
+        add_missing(report, points, 5)
 
 
 def visited(problem: Problem, network: Network, setting: Setting) -> np.ndarray:
@@ -378,14 +391,19 @@ def draw_late(records: list[dict], path: Path) -> None:
 
     groups: dict[tuple, dict[int, list]] = {}
     for record in records:
-        key = (record["activation"], float(record["weight_decay"]))
+        rates = (float(record[column]) for column in ("learning_rate", "weight_decay"))
+        key = (record["activation"], *rates)
         shares = groups.setdefault(key, {}).setdefault(int(record["step"]), [])
         shares.append(float(record["test"]))
     figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
-    for (name, decay), shares in groups.items():
+    for (name, rate, decay), shares in groups.items():
         middle = [statistics.median(own) for own in shares.values()]
-        look = {"color": "C0" if name == RELU else "C3", "linestyle": "--" if decay else "-"}
-        (line,) = ax.plot(list(shares), middle, label=f"{name}, weight decay {decay:g}", **look)
+        is_too_fast = name == LEARNED and not decay and rate == max(key[1] for key in groups)
+        color = "C1" if is_too_fast else {RELU: "C0", LEARNED: "C3"}[name]
+        label = f"{name}, rate {rate:g}, weight decay {decay:g}"
+        (line,) = ax.plot(
+            list(shares), middle, color=color, linestyle="--" if decay else "-", label=label
+        )
         low, high = map(min, shares.values()), map(max, shares.values())
         ax.fill_between(list(shares), [*low], [*high], color=line.get_color(), alpha=0.15)
     ax.set(xlabel="steps", ylabel="test accuracy", ylim=(0, 1.02))
@@ -403,7 +421,7 @@ def main():
     curves = Report(CURVES, 4, options.results / "grokking_curves.csv")
     run_moduli(setting, folder, report, curves)
     run_scope(setting, folder, report)
-    late = Report(LATE, 4, options.results / "grokking_late.csv")
+    late = Report(LATE, 5, options.results / "grokking_late.csv")
     run_late(setting, folder, report.records, late)
     sines = Report(SINES, 1, options.results / "grokking_sines.csv")
     run_sines(setting, folder, best_rates(report.records), sines)
