@@ -17,7 +17,7 @@ build:
 	python -m build
 
 coverage:
-	python -m pytest --cov=skibias --cov-report=term-missing
+	python -m pytest --cov=skibias --cov-report=term-missing --cov-fail-under=95
 
 mutations:
 	python tests/mutations.py

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from itertools import chain
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -13,7 +11,6 @@ import torch
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_X_y
 
-from skibias._checkpoint import Stage
 from skibias._preprocessing import (
     WeightedRows,
     identity_values,
@@ -21,21 +18,15 @@ from skibias._preprocessing import (
     quantile_knots,
     ramp_values,
 )
-from skibias._runtime import (
-    count_workers,
-    in_chunks,
-    memory_budget,
-    progress_bar,
-    side_by_side,
-)
 from skibias._spline_activation import SplineActivation
+from skibias._stacks import UNLIMITED, run_schedule
 from skibias._targets import TargetEncoding
-from skibias._time_limit import Cut, Deadline, most_cut
+from skibias._time_limit import Cut
 from skibias.engine import splines
 from skibias.engine.activations import Activation, fixed_activation
 from skibias.engine.episodes import Rows, SplitSampler, listed_splits, random_split
 from skibias.engine.losses import LOSSES
-from skibias.engine.metalearn import SCHEDULES, MetaSettings, MetaState, Task, select_restarts
+from skibias.engine.metalearn import MetaSettings, Task
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
 
@@ -43,20 +34,6 @@ ACTIVATION_KNOTS = 50  # P, App. C
 ACTIVATION_OUTER_RATE = 0.2  # upper end of P, App. C: [0.01, 0.2]
 INPUT_KNOTS = 65  # eight runs of eight cells
 INPUT_OUTER_RATE = 0.01  # of normalised steps
-# Arrays of the size of a batch's layers, and of the weights, that an unrolled step keeps: about a
-# third more than what `examples/benchmarks/bench_meta_step.py` finds.
-STORED_PASSES, STORED_VECTORS = 4, 6
-SNAPSHOTS = 50  # states of the functions kept in a history, at most
-
-
-class Conditions(NamedTuple):
-    """How long learning may take, and where its states are kept."""
-
-    deadline: Deadline = Deadline()
-    stage: Stage = Stage()
-
-
-UNLIMITED = Conditions()
 
 
 class LearningData(NamedTuple):
@@ -178,7 +155,7 @@ def learn_activations(
         _task(learner, data, data.rows.X, model, data.rows.X.shape[1], device) for data in datasets
     ]
     functions = Functions(activation=values.float().to(device))
-    final, diverged, history, cut = _run(
+    final, diverged, history, cut = run_schedule(
         learner, tasks, functions, settings, "activation", conditions
     )
 
@@ -224,7 +201,9 @@ def learn_inputs(
     positions = knot_positions(data.rows.X, knots)
     task = _task(learner, data, positions, model, len(knots) * n_channels, device)
     functions = Functions(inputs=torch.tensor(values, dtype=torch.float32, device=device))
-    final, diverged, history, cut = _run(learner, [task], functions, meta, "inputs", conditions)
+    final, diverged, history, cut = run_schedule(
+        learner, [task], functions, meta, "inputs", conditions
+    )
     is_constant = np.ptp(X, axis=0) == 0
 
     def input_functions(table):
@@ -278,189 +257,6 @@ def engine_rows(X, targets, weights, device):
         targets = targets.float()
     inputs, weights = (torch.as_tensor(part, dtype=torch.float32) for part in (X, weights))
     return Rows(inputs, targets, weights).to(device)
-
-
-class _Outcome(NamedTuple):
-    """What the schedule found for the restarts of a stack."""
-
-    functions: Functions  # (S, …)
-    diverged: np.ndarray  # (S,) bool
-    history: dict[str, Any]
-    cut: Cut | None = None
-
-
-def _run(learner, tasks, functions, settings, name, conditions: Conditions) -> _Outcome:
-    """Run the schedule for all restarts, in stacks that fit into memory, and on all workers."""
-    run = partial(_run_restarts, learner, tasks, functions, settings, name, conditions.stage)
-    size = _affordable_restarts(tasks, settings)
-    n_blocks = min(count_workers(), learner.n_restarts)
-    blocks = np.array_split(np.arange(learner.n_restarts), n_blocks)
-    calls = [
-        partial(_run_block, run, block.tolist(), size, conditions.deadline) for block in blocks
-    ]
-    return _join_outcomes(list(chain.from_iterable(side_by_side(calls, n_threads=1))))
-
-
-def _run_block(run, restarts, size, deadline: Deadline) -> list[_Outcome]:
-    """Run the schedule for the restarts of one worker, one stack after the other."""
-    stacks = [restarts[start : start + size] for start in range(0, len(restarts), size)]
-    deadlines = deadline.parts([len(stack) for stack in stacks], 1)
-    outcomes = [
-        in_chunks(stack, partial(run, own), len(stack))
-        for stack, own in zip(stacks, deadlines, strict=True)
-    ]
-    return list(chain.from_iterable(outcomes))
-
-
-def _affordable_restarts(tasks, settings) -> int:
-    """Return how many restarts can be stacked within the budget of memory, at least one.
-
-    A network keeps, for every step that is unrolled, what its forward and backward pass computed,
-    and several vectors of its size.
-    """
-    n_bytes = 0
-    for task in tasks:
-        n_rows = settings.batch_size or len(task.data.targets)
-        units = sum(map(sum, task.model.architecture.layer_shapes))
-        n_weights = task.model.architecture.n_weights
-        n_steps = 1 + settings.steps_between
-        n_bytes += 4 * n_steps * (STORED_PASSES * n_rows * units + STORED_VECTORS * n_weights)
-    budget = memory_budget(tasks[0].data.inputs.device)
-    return max(1, budget // (n_bytes * settings.n_networks))
-
-
-def _run_restarts(learner, tasks, functions, settings, name, stage, deadline, restarts) -> _Outcome:
-    """Run the schedule for some consecutive restarts, as one stack."""
-    own = slice(restarts[0], restarts[-1] + 1)
-    settings = settings._replace(
-        outer_learning_rate=settings.outer_learning_rate[own],
-        unroll_steps=settings.unroll_steps[own],
-        first_restart=restarts[0],
-        elapsed=deadline.from_now().elapsed,
-    )
-    tasks = [_task_of(task, own) for task in tasks]
-    functions = functions.map(lambda table: table[own])
-    part = stage.part(f"{restarts[0]}-{restarts[-1]}")
-    return _run_stack(learner, tasks, functions, settings, name, part)
-
-
-def _task_of(task: Task, restarts: slice) -> Task:
-    """Return the task with the grids of some restarts only."""
-    grid = task.model.grid
-    if grid is None:
-        return task
-    grid = splines.Grid(*(part[restarts] for part in grid))
-    return task._replace(model=task.model._replace(grid=grid))
-
-
-def _join_outcomes(outcomes: list[_Outcome]) -> _Outcome:
-    """Put the restarts of several stacks side by side.
-
-    A stack all of whose restarts ended early has a shorter history: its losses are continued by
-    nan, its functions by the last ones.
-    """
-    if len(outcomes) == 1:
-        return outcomes[0]
-    longest = max((outcome.history for outcome in outcomes), key=lambda own: len(own["functions"]))
-    n_steps = max(len(outcome.history["validation_loss"]) for outcome in outcomes)
-    losses = [
-        np.pad(own, ((0, n_steps - len(own)), (0, 0)), constant_values=np.nan)
-        for own in (outcome.history["validation_loss"] for outcome in outcomes)
-    ]
-    snapshots = [outcome.history["functions"] for outcome in outcomes]
-    history = {
-        "validation_loss": np.concatenate(losses, axis=1),
-        "snapshot_step": longest["snapshot_step"],
-        "functions": [
-            _stack_functions([own[min(number, len(own) - 1)] for own in snapshots])
-            for number in range(len(longest["functions"]))
-        ],
-    }
-    functions = _stack_functions([outcome.functions for outcome in outcomes])
-    diverged = np.concatenate([outcome.diverged for outcome in outcomes])
-    return _Outcome(functions, diverged, history, most_cut(outcome.cut for outcome in outcomes))
-
-
-def _stack_functions(parts: list[Functions]) -> Functions:
-    tables = zip(*parts, strict=True)
-    return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
-
-
-def _run_stack(learner, tasks, functions, settings, name, stage: Stage) -> _Outcome:
-    """Run the schedule; return the functions, divergence and history of every restart."""
-    recorder = _Recorder(functions, settings, learner.schedule == "staggered")
-    state, recorder = stage.state() or (None, recorder)
-    done = 0 if state is None else state.step
-    steps = SCHEDULES[learner.schedule](tasks, functions, settings, state)
-    keeper = stage.keeper()
-    total = settings.n_outer_steps
-    for state in progress_bar(steps, total, f"learning {name}", learner.verbose, done):
-        recorder.add(state)
-        if keeper.is_due():
-            keeper.keep((state, recorder))
-    best = recorder.best.map(torch.Tensor.cpu)
-    cut = _learning_cut(name, state, total)
-    return _Outcome(best, recorder.diverged.numpy(), recorder.history(), cut)
-
-
-def _learning_cut(name, state: MetaState | None, n_outer_steps) -> Cut | None:
-    """Return what is missing of the schedule; it ends early on its own where all restarts do."""
-    done = 0 if state is None else state.step
-    if done == n_outer_steps or (state is not None and state.has_ended):
-        return None
-    label = {"activation": "learning of activations", "inputs": "learning of input functions"}
-    return Cut(label[name], done, n_outer_steps, "outer steps")
-
-
-class _Recorder:
-    """Keeps losses, snapshots, and each restart's functions before they got worse.
-
-    Staggered networks differ in age, so their loss is judged by its mean over one life span: the
-    functions with the lowest such mean are kept. Episodic runs stop by themselves; their last
-    functions count, as in P Algorithm 1.
-    """
-
-    def __init__(self, functions, settings, keeps_best):
-        self.best = functions
-        self.diverged = torch.zeros(len(settings.outer_learning_rate), dtype=torch.bool)
-        self._keeps_best = keeps_best
-        self._window = max(1, settings.horizon // settings.steps_between)
-        self._window = min(self._window, max(1, settings.n_outer_steps // 4))
-        self._interval = max(1, settings.n_outer_steps // SNAPSHOTS)
-        self._best_mean = torch.full(self.diverged.shape, torch.inf)
-        self._losses = []
-        self._steps, self._snapshots = [0], [functions.map(torch.Tensor.cpu)]
-
-    def add(self, state: MetaState) -> None:
-        """Take in one outer step."""
-        self._losses.append(state.validation_loss)
-        self.diverged = state.diverged
-        mean = torch.stack(self._losses[-self._window :]).mean(0)
-        full = len(self._losses) >= self._window
-        better = (mean < self._best_mean) & full if self._keeps_best else ~state.diverged
-        if self._keeps_best and not full:
-            better = ~state.diverged
-        else:
-            self._best_mean = torch.where(better, mean, self._best_mean)
-        self.best = Functions(
-            *(
-                None if new is None else select_restarts(better, new, old)
-                for new, old in zip(state.functions, self.best, strict=True)
-            )
-        )
-        if state.step % self._interval == 0:
-            self._steps.append(state.step)
-            self._snapshots.append(state.functions.map(torch.Tensor.cpu))
-
-    def history(self):
-        """Return losses (steps, S), and steps and functions of the snapshots."""
-        n_restarts = len(self.diverged)
-        losses = torch.stack(self._losses).numpy() if self._losses else np.empty((0, n_restarts))
-        return {
-            "validation_loss": losses,
-            "snapshot_step": np.array(self._steps),
-            "functions": self._snapshots,
-        }
 
 
 def _task(learner, data: LearningData, inputs, model, n_inputs, device):

@@ -24,6 +24,7 @@ SCALINGS = ("quantile", "robust", "minmax", "standard")
 CHOOSING_ROWS, CHOOSING_HELD_OUT = 50_000, 10_000
 SOFT_LIMIT = 3.0  # of robustly scaled columns
 MAX_QUANTILES = 1000
+CLOSEST_KNOTS = 1e-290  # slopes between knots further apart than this stay finite
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # as in Fibonacci hashing
 
 
@@ -155,10 +156,12 @@ def held_out_rows(y, fraction, seed, stratify):
 def quantile_knots(X, n_knots):
     """Return increasing knots for each column: its distinct quantiles, at most ``n_knots``.
 
-    A constant column gets a second knot above its value.
+    A constant column gets a second knot above its value. Of quantiles that lie so close that a
+    slope between them would overflow, the first one is taken.
     """
     levels = np.linspace(0, 1, n_knots)
-    knots = [np.unique(np.quantile(column, levels)) for column in X.T]
+    distinct = [np.unique(np.quantile(column, levels)) for column in X.T]
+    knots = [own[np.diff(own, prepend=-np.inf) > CLOSEST_KNOTS] for own in distinct]
     return [k if len(k) > 1 else np.array([k[0], k[0] + max(1.0, abs(k[0]))]) for k in knots]
 
 

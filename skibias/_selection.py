@@ -28,8 +28,6 @@ from skibias._checkpoint import Checkpoint
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import ActivationLearner
 from skibias._learning import (
-    UNLIMITED,
-    Conditions,
     InputSettings,
     LearningData,
     is_splitter,
@@ -51,6 +49,7 @@ from skibias._preprocessing import (
 )
 from skibias._runtime import count_workers, side_by_side
 from skibias._spline_activation import SplineActivation
+from skibias._stacks import UNLIMITED, Conditions
 from skibias._targets import TargetEncoding
 from skibias._time_limit import CONTEST_ENDS, LEARNING_ENDS, SCREENING_ENDS, Clock, Cut
 from skibias.engine.episodes import stream

@@ -155,10 +155,12 @@ class SplineActivation:
         """Go a fraction of the way between two knots: finite where a slope would not be."""
         knots = torch.tensor(self.knots, dtype=x.dtype, device=x.device)
         values = torch.tensor(self.values.T, dtype=x.dtype, device=x.device)
+        # Knots can fall together in the dtype of x.
+        widths = knots.diff().clamp(min=torch.finfo(x.dtype).tiny)
         left = splines.knots_cell(x, knots).reshape(-1).sub_(1).clamp_(0, len(knots) - 2)
         start, width, low, rise = (
             part.index_select(-1, left).unflatten(-1, x.shape or (1,))
-            for part in (knots[:-1], knots.diff(), values[..., :-1], values.diff())
+            for part in (knots[:-1], widths, values[..., :-1], values.diff())
         )
         fraction = (x - start) / width
         if self.extrapolation == "constant":

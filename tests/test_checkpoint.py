@@ -22,9 +22,9 @@ from skibias import (
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
     _checkpoint,
-    _learning,
     _mlp,
     _selection,
+    _stacks,
 )
 from skibias._checkpoint import fit_digest
 
@@ -454,7 +454,7 @@ def test_a_folder_is_made_where_there_is_none(tmp_path, finished):
 
 
 def test_restarts_in_several_stacks_keep_their_own_states(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(_learning, "memory_budget", lambda device: 1)  # one restart in a stack
+    monkeypatch.setattr(_stacks, "memory_budget", lambda device: 1)  # one restart in a stack
     X, y = make_data()
     expected = make_classifier().fit(X, y)
     model = make_classifier(checkpoint=tmp_path)

@@ -295,9 +295,7 @@ def test_stages():
     assert differences(of_page[f"rows | {STAGES}"], frame.to_numpy().tolist()) == []
 
 
-GPU_STAGES = (
-    "rows, on a GPU | learning | screening | contest | training | fit | epochs | s / epoch"
-)
+GPU_STAGES = "rows, on a GPU | learning | screening | contest | training | fit | epochs | s / epoch"
 
 
 def test_stages_on_a_gpu():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_iris
 
-from skibias import ActivationLearner, LearnedActivationMLPClassifier, _learning, _selection
+from skibias import ActivationLearner, LearnedActivationMLPClassifier, _selection, _stacks
 from skibias import _preprocessing as preprocessing
 from skibias._preprocessing import WeightedRows, merge_rows, subsample
 from skibias._runtime import in_chunks
@@ -63,8 +63,8 @@ def test_restarts_in_small_stacks_learn_what_one_stack_learns(monkeypatch):
         sizes.append(len(functions.activation))
         return staggered_steps(tasks, functions, settings, start)
 
-    monkeypatch.setitem(_learning.SCHEDULES, "staggered", spy)
-    monkeypatch.setattr(_learning, "memory_budget", lambda device: 1)
+    monkeypatch.setitem(_stacks.SCHEDULES, "staggered", spy)
+    monkeypatch.setattr(_stacks, "memory_budget", lambda device: 1)
     apart = learner(device="cpu")
     assert apart.learn(X, y) == activation
     assert sizes == [1, 1, 1, 1]
@@ -82,11 +82,11 @@ def test_stacks_that_ended_early_are_continued_by_their_last_state():
         history = {
             "validation_loss": np.ones((n_steps, 1)),
             "snapshot_step": np.arange(n_steps + 1),
-            "functions": [_learning.Functions(table) for table in functions],
+            "functions": [_stacks.Functions(table) for table in functions],
         }
-        return _learning._Outcome(history["functions"][-1], np.array([n_steps < 3]), history)
+        return _stacks.Outcome(history["functions"][-1], np.array([n_steps < 3]), history)
 
-    joined = _learning._join_outcomes([run(1), run(3)])
+    joined = _stacks.join_outcomes([run(1), run(3)])
     np.testing.assert_array_equal(joined.history["snapshot_step"], [0, 1, 2, 3])
     last = [own.activation[:, 0, 0].tolist() for own in joined.history["functions"]]
     assert last == [[0, 0], [1, 1], [1, 2], [1, 3]]

@@ -128,3 +128,20 @@ def test_unusable_arguments_are_refused_by_name(arguments, message):
 def test_a_module_has_one_channel():
     with pytest.raises(ValueError, match="'activation' parameter"):
         SplineActivation([0, 1], [[0, 1], [1, 0]]).as_module()
+
+
+def test_knots_of_a_tiny_unit_lie_close_together():
+    # As slopes and intercepts, these functions would be beyond float64.
+    values = [-2e6, 2e6, 1e6]
+    tiny = SplineActivation(np.array([0, 1, 3]) * 1e-301, values)
+    x = np.array([-9, 0, 0.25, 1, 2, 3, 9])
+    np.testing.assert_allclose(tiny(x * 1e-301), SplineActivation([0, 1, 3], values)(x), rtol=1e-12)
+
+
+def test_infinite_arguments_take_the_end_values():
+    np.testing.assert_array_equal(SplineActivation([0, 1], [5, 6])([-np.inf, np.inf]), [5, 6])
+
+
+def test_knots_that_fall_together_in_the_dtype_of_a_tensor_leave_numbers():
+    function = SplineActivation([0, 1e9, 1e9 + 1], [0, 1, 2])
+    assert torch.isfinite(function(torch.tensor([0.0, 1e9, 2e9]))).all()

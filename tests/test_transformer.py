@@ -134,3 +134,12 @@ def test_a_failing_fit_leaves_a_fitted_transformer_as_it_was(iris):
         transformer.fit(X[:, :2], np.zeros(len(X)), sample_weight=np.ones(len(X)))
     assert transformer.n_features_in_ == 4
     assert transformer.activations_ is functions
+
+
+def test_values_that_lie_too_close_for_a_finite_slope_count_as_one(iris):
+    X, y = iris
+    X = np.column_stack([X * 1e-302, X[:, 0] * 1e-302 + (X[:, 1] > 3)])
+    steep = clone(QUICK).set_params(outer_learning_rate=1e6)
+    transformer = IAFTransformer(steep, n_channels=3, random_state=0).fit(X, y)
+    assert np.isfinite(transformer.transform(X)).all()
+    assert len(transformer.activations_[0].knots) == 2
