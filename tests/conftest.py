@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 
 import pytest
 
@@ -23,3 +24,41 @@ def closed_figures():
 
     yield
     pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def home_of_openml(tmp_path_factory):
+    """A home for openml, which makes folders when it is imported."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("OPENML_CACHE_DIR", str(tmp_path_factory.mktemp("openml")))
+        import openml  # noqa: F401
+
+        yield
+
+
+@pytest.fixture
+def connections(monkeypatch):
+    """Block the network; the list of what was tried to reach."""
+    tried = []
+
+    def refuse(*args, **kwargs):
+        tried.append(args)
+        raise OSError("the network is blocked")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    return tried
+
+
+@pytest.fixture
+def no_local_folder(monkeypatch):
+    monkeypatch.delenv("SKIBIAS_DATA", raising=False)
+
+
+@pytest.fixture
+def local_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "local"
+    folder.mkdir()
+    monkeypatch.setenv("SKIBIAS_DATA", str(folder))
+    return folder

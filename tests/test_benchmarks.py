@@ -1,30 +1,19 @@
 """The benchmarks' helpers on numbers known beforehand, and the plain twin of the meta-gradient."""
 
-import importlib
 import math
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from benchmark_modules import BENCHMARKS, load
 
 from skibias import SplineActivation
 from skibias.engine.networks import Architecture
 
-BENCHMARKS = Path(__file__).resolve().parents[1] / "examples" / "benchmarks"
 CPU = torch.device("cpu")
-
-
-def load(name):
-    """Import a module from the folder of the benchmarks, as its scripts do."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(BENCHMARKS))
 
 
 apart = load("apart")

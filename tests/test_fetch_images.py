@@ -4,7 +4,6 @@ The folders of openml's cache are built by hand and read by openml itself; the s
 small, and so are the numbers of images that are expected of them.
 """
 
-import socket
 import sys
 
 import numpy as np
@@ -20,44 +19,7 @@ N_TRAIN, N_TEST = 12, 10
 SHAPES = {"mnist": (28, 28), "fashion": (28, 28), "cifar10": (32, 32, 3)}
 FILES = {"mnist": "mnist", "fashion": "fashion-mnist", "cifar10": "cifar10"}
 DATA_IDS = {"mnist": 554, "fashion": 40996, "cifar10": 40927}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home_of_openml(tmp_path_factory):
-    """A home for openml, which makes folders when it is imported."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
-        patch.setenv("OPENML_CACHE_DIR", str(tmp_path_factory.mktemp("openml")))
-        import openml  # noqa: F401
-
-        yield
-
-
-@pytest.fixture(autouse=True)
-def connections(monkeypatch):
-    """Block the network; the list of what was tried to reach."""
-    tried = []
-
-    def refuse(*args, **kwargs):
-        tried.append(args)
-        raise OSError("the network is blocked")
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    return tried
-
-
-@pytest.fixture(autouse=True)
-def no_local_folder(monkeypatch):
-    monkeypatch.delenv("SKIBIAS_DATA", raising=False)
-
-
-@pytest.fixture
-def local_folder(tmp_path, monkeypatch):
-    folder = tmp_path / "local"
-    folder.mkdir()
-    monkeypatch.setenv("SKIBIAS_DATA", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("home_of_openml", "connections", "no_local_folder")
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import hashlib
 import json
 import logging
 import shutil
-import socket
 import sys
 import time
 
@@ -37,31 +36,7 @@ from skibias.datasets._tabular import (
 
 ELECTRICITY, ABALONE = 44120, 45033
 N_FEATURES = 7  # of electricity and of abalone
-
-
-@pytest.fixture(scope="module", autouse=True)
-def home_of_openml(tmp_path_factory):
-    """A home for openml, which makes folders when it is imported."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
-        patch.setenv("OPENML_CACHE_DIR", str(tmp_path_factory.mktemp("openml")))
-        import openml  # noqa: F401
-
-        yield
-
-
-@pytest.fixture(autouse=True)
-def connections(monkeypatch):
-    """Block the network; the list of what was tried to reach."""
-    tried = []
-
-    def refuse(*args, **kwargs):
-        tried.append(args)
-        raise OSError("the network is blocked")
-
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    return tried
+pytestmark = pytest.mark.usefixtures("home_of_openml", "connections", "no_local_folder")
 
 
 @pytest.fixture(autouse=True)
@@ -70,19 +45,6 @@ def sleeps(monkeypatch):
     asked = []
     monkeypatch.setattr(time, "sleep", asked.append)
     return asked
-
-
-@pytest.fixture(autouse=True)
-def no_local_folder(monkeypatch):
-    monkeypatch.delenv("SKIBIAS_DATA", raising=False)
-
-
-@pytest.fixture
-def local_folder(tmp_path, monkeypatch):
-    folder = tmp_path / "local"
-    folder.mkdir()
-    monkeypatch.setenv("SKIBIAS_DATA", str(folder))
-    return folder
 
 
 @pytest.fixture

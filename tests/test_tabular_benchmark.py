@@ -1,6 +1,5 @@
 """The tabular benchmark: its protocol, what it records, that it resumes, and what it reports."""
 
-import importlib
 import json
 import os
 import subprocess
@@ -13,21 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from benchmark_modules import BENCHMARKS, load
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier
 
 ROOT = Path(__file__).resolve().parents[1]
-BENCHMARKS = ROOT / "examples" / "benchmarks"
-
-
-def load(name):
-    """Import a module from the folder of the benchmarks, as its scripts do."""
-    sys.path.insert(0, str(BENCHMARKS))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(BENCHMARKS))
 
 
 run_tabular = load("run_tabular")
