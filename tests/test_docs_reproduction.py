@@ -291,6 +291,23 @@ def fewest_steps(grokking, networks):
     return min(map(grokking.median_steps, at.values()))
 
 
+def test_steps_with_exact_sines(command):
+    sines = csv("reproduction/ideal_sines.csv")
+    fewest = sines["steps"].min()
+    quickest = sines[sines["steps"] == fewest].set_index("activation")["learning_rate"]
+    assert quickest.to_dict() == {"sine 26 0.12": 20, "sine 40 0.3": 10}
+    text = " ".join(page(ALGORITHMIC).split())
+    assert (
+        f"The quickest two need {fewest:.0f} steps, 26 radians of height 0.12 at a rate of 20, and "
+        "40 radians of height 0.3 at 10." in text
+    )
+    grokking = command("grokking")
+    search = [own for own in records("grokking_steps") if own["part"] == "search"]
+    relu = fewest_steps(grokking, [own for own in search if own["activation"] == "relu"])
+    n_sines = sines["activation"].nunique()
+    assert f"are {relu / fewest:.1f} times as many as the best of {n_sines} sines needs" in text
+
+
 def test_steps_at_the_best_rates(command):
     grokking = command("grokking")
     search = [own for own in records("grokking_steps") if own["part"] == "search"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from reproduction_commands import FOLDER, check_figure, read, run_quick
+from reproduction_commands import FOLDER, check_figure, read, records_of, run_quick
 
 from skibias import SplineActivation
 
@@ -58,6 +58,22 @@ def test_grokking_leaves_records_curves_functions_and_a_figure(tmp_path):
     assert read(folder / "grokking_steps.csv") == steps
     assert read(folder / "grokking_curves.csv") == curves
     assert read(folder / "grokking_late.csv") == late
+
+
+def test_ideal_sines_are_measured_once_each(tmp_path):
+    records = records_of("ideal_sines.py", tmp_path)
+    assert len({record["activation"] for record in records}) == len(records) == 5 * 6
+    assert all(0 <= float(record["best_test"]) <= 1 for record in records)
+    check_figure(tmp_path / "quick" / "ideal_sines.png")
+    assert records_of("ideal_sines.py", tmp_path) == records
+
+
+def test_an_ideal_sine_has_the_frequency_and_height_of_its_name(commands):
+    import ideal_sines
+
+    (function,) = ideal_sines.make_sines()["sine 26 0.04"]
+    z = np.linspace(-0.9, 0.9, 1000)
+    np.testing.assert_allclose(function(z), 0.04 * np.sin(26 * z), atol=0.04 * 0.02)
 
 
 def test_transfer_leaves_cells_functions_and_a_figure(tmp_path):
