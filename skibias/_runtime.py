@@ -52,18 +52,46 @@ def draw_seed(random_state):
     return int(check_random_state(random_state).randint(2**31))
 
 
+class _ThreadCount:
+    """The process's number of torch threads from before any call ran on one thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._n_inside = 0
+        self._before = 1
+
+    def enter(self) -> int:
+        """Set one thread; return the number that this thread had."""
+        with self._lock:
+            own = torch.get_num_threads()
+            if self._n_inside == 0:
+                self._before = own
+            self._n_inside += 1
+            torch.set_num_threads(1)
+            return own
+
+    def leave(self, own: int) -> None:
+        """Set this thread's number again; the last call to leave sets the process's."""
+        with self._lock:
+            self._n_inside -= 1
+            # A thread that began meanwhile was given the one thread of the others.
+            torch.set_num_threads(own if self._n_inside else max(own, self._before))
+
+
+_thread_count = _ThreadCount()
+
+
 @contextmanager
 def one_thread() -> Iterator[int]:
     """Run torch's operations on one thread meanwhile: sums over many threads round differently.
 
     Yields the number of threads there were, for work that can be done `side_by_side` instead.
     """
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    own = _thread_count.enter()
     try:
-        yield n_threads
+        yield own
     finally:
-        torch.set_num_threads(n_threads)
+        _thread_count.leave(own)
 
 
 class CancelledError(Exception):
@@ -203,7 +231,8 @@ def progress_bar(
     steps: Iterable[Item], total: int, name: str, verbose: int, done: int = 0
 ) -> Iterator[Item]:
     """Yield the steps, with a bar on stderr if ``verbose``; end in a cancelled thread."""
-    shown = {"total": total, "initial": done, "desc": name, "disable": not verbose}
-    for step in tqdm(steps, file=sys.stderr, **shown):
+    if verbose:  # a disabled bar, too, would start a thread that watches it
+        steps = tqdm(steps, total=total, initial=done, desc=name, file=sys.stderr)
+    for step in steps:
         raise_if_cancelled()
         yield step

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 import pytest
@@ -71,6 +71,31 @@ def test_threads_stay_alone_when_another_fit_has_set_the_count():
         torch.set_num_threads(2)
         started.set()
         assert future.result() == {1}
+
+
+def test_calls_that_overlap_leave_the_count_of_the_process():
+    def first():
+        with one_thread():
+            entered.set()
+            second_inside.wait()
+        first_left.set()
+
+    def second():
+        entered.wait()
+        with one_thread():
+            second_inside.set()
+            first_left.wait()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    entered, second_inside, first_left = (threading.Event() for _ in range(3))
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            wait([pool.submit(first), pool.submit(second)])
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(torch.get_num_threads).result() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_seeds_follow_the_random_state():
