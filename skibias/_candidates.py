@@ -295,8 +295,6 @@ def _compare_stack(candidates: list[Candidate], contest: Contest, deadline: Dead
     train, validation = (
         [torch.as_tensor(part) for part in parts] for parts in zip(*contest.folds, strict=True)
     )
-    if n_folds > 1:
-        train, validation = train * len(candidates), validation * len(candidates)
     stack = StackRows(data, train, validation)
     losses, cut = _train_stack(candidates, model, functions, stack, contest, deadline)
     return Comparison(losses.reshape(len(candidates), n_folds).mean(1).numpy(), cut)

@@ -25,7 +25,7 @@ import torch
 from skibias._version import __version__
 
 SECONDS_BETWEEN_WRITES = 10.0  # of the states of a stage
-# Parameters on which the result of a fit does not depend.
+# Parameters that may be others when a fit goes on: hooks and bars of what is still to do.
 FREE_PARAMETERS = ("callbacks", "checkpoint", "verbose")
 # Stages in their order; results of later ones are worthless once an earlier one is done anew.
 STAGES = {"seed": 0, "inputs": 1, "activation": 1, "screening": 2, "contest": 3, "training": 4}

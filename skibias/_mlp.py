@@ -102,7 +102,8 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         Stop on held-out rows and restore the best epoch; otherwise train on all rows for
         ``max_iter`` epochs. Weights are judged and kept as their mean over the last 50 steps.
     validation_fraction : float, default=0.15
-        Rows held out to choose among candidates and to stop early; learning does not see them.
+        Rows held out to choose among candidates and to stop early; learning does not see them,
+        but for what scaling takes: the columns, and the mean and spread of values.
     n_iter_no_change : int, default=12
         Epochs after which training stops if the held-out rows were not predicted better: fewer
         errors, or a lower squared error, of all networks together.
@@ -120,7 +121,7 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         been. Fits to other data or with other parameters (but for ``verbose`` and ``callbacks``)
         have files of their own in it, which a finished fit leaves behind: delete the folder
         when done. Files are pickles, so use a folder that you trust. Callbacks see only the
-        epochs after the interruption.
+        epochs after the interruption, and none of a fit that had come to its end.
     device : str, default="auto"
         "cpu", "cuda", "cuda:0", …; "auto" is CUDA where there is one. Prediction runs on the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -137,10 +138,11 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
     candidates_ : dict of ndarray
         The candidates and how they compare: ``name``, ``inputs``, ``prefactor``, ``restart``,
         ``screening_score`` (negative held-out loss of a narrow network), ``validation_score``
-        (negative share of errors on held-out rows, or squared error, of two networks of full
-        width; nan for those screened out), ``rank`` and ``status`` ("chosen", "compared",
+        (negative share of errors on held-out rows, or squared error, of up to two networks of
+        full width; nan for those screened out), ``rank`` and ``status`` ("chosen", "compared",
         "screened", "diverged"). Ready for ``pandas.DataFrame``. With fewer than 100 distinct
-        rows, narrow networks are compared once, by cross-validated losses.
+        rows, narrow networks are compared once: by cross-validated losses or, where something was
+        learned because it was asked for, by those on the held-out rows.
     meta_history_ : dict
         For what was learned, of "activation" and "inputs": ``validation_loss`` (outer steps,
         restarts), ``snapshot_step`` and ``functions``. The loss is the outer loop's target, not

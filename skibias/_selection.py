@@ -349,7 +349,8 @@ def _compare(estimator, problem, candidates, input_sets) -> Verdict:
     """Find the best candidate.
 
     All are screened as narrow networks trained for a short time; the finalists then meet at full
-    width. With few rows, all are cross-validated instead.
+    width. With few rows, all are cross-validated instead, or, where something was learned on the
+    training rows, compared on the held-out ones as narrow networks.
     """
     unknown = np.full(len(candidates), np.nan)
     if len(candidates) <= 1:
@@ -358,13 +359,15 @@ def _compare(estimator, problem, candidates, input_sets) -> Verdict:
         number: network_columns(problem.rows.X, problem.scaler, inputs)
         for number, inputs in [(None, None), *enumerate(input_sets)]
     }
+    held_out = [(problem.train, problem.held_out)]
     if len(problem.rows.X) < MIN_LEARNING_ROWS:
-        folds = _cross_validation_folds(problem)
+        has_learned = _learns_inputs(estimator, problem) or candidates[0].restart >= 0
+        folds = held_out if has_learned else _cross_validation_folds(problem)
         contest = _contest(estimator, problem, columns, folds)
         contest = contest._replace(plan=contest.plan.screening())
         losses, cut = _compared(candidates, contest, problem, "contest", CONTEST_ENDS)
         return Verdict(int(np.argmin(losses)), losses, unknown, (cut,))
-    contest = _contest(estimator, problem, columns, [(problem.train, problem.held_out)])
+    contest = _contest(estimator, problem, columns, held_out)
     narrow = contest._replace(plan=contest.plan.screening())
     screening, cut = _compared(candidates, narrow, problem, "screening", SCREENING_ENDS)
     finalists = _finalists(candidates, screening, has_baseline=estimator.activation == "auto")

@@ -702,6 +702,27 @@ def test_two_equal_rows_are_refused():
         quick_regressor(activation="learned").fit(np.eye(2, 3), np.arange(2.0))
 
 
+def test_few_rows_that_learning_saw_do_not_judge_what_it_learned(monkeypatch):
+    from skibias import _selection
+
+    judged = []
+
+    def compare(candidates, contest, *args):
+        judged.append(contest.folds)
+        return _selection.Comparison(np.arange(float(len(candidates))))
+
+    monkeypatch.setattr(_selection, "compare", compare)
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(int)
+    quick_classifier(activation="learned").fit(X, y)
+    quick_classifier(activation="auto").fit(X, y)
+    learned, fixed = judged
+    assert [len(fold[1]) for fold in fixed] == [12] * 5
+    ((train, held_out),) = learned
+    assert len(train) + len(held_out) == 60
+    assert not set(train) & set(held_out)
+
+
 def test_a_candidate_stops_alone_whatever_stands_beside_it():
     from skibias import _candidates
     from skibias._runtime import one_thread

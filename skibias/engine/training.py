@@ -33,7 +33,10 @@ PREDICTED_VALUES = {"cpu": 1 << 20, "cuda": 1 << 24}
 
 
 class StackRows(NamedTuple):
-    """The rows of a stack; lists hold one entry that all networks share, or one per network."""
+    """The rows of a stack; lists hold one entry that all networks share, or several in turn.
+
+    With F entries, network r has entry r mod F, and networks with the same entry the same batches.
+    """
 
     data: Rows
     train: Sequence[Tensor]  # row numbers
@@ -73,9 +76,9 @@ def training_steps(
     state = settings.optimizer.init(weights)
     window = WeightWindow()
     batches = _epochs(rows.train, settings.batch_size, generator)
-    validation = gather_shared(rows.data, rows.validation)
+    validation = gather_shared(rows.data, _in_turn(rows.validation, len(weights)))
     for step in range(1, settings.n_steps + 1):
-        batch = gather_shared(rows.data, next(batches))
+        batch = gather_shared(rows.data, _in_turn(next(batches), len(weights)))
         weights, state = training_step(model, functions, weights, state, batch, settings)
         window.add(weights)
         if step % settings.evaluation_interval == 0 or step == settings.n_steps:
@@ -264,12 +267,19 @@ def gather_shared(data: Rows, row_numbers: Sequence[Tensor]) -> Rows:
     return gather_batch(data, row_numbers)
 
 
+def _in_turn(row_numbers: Sequence[Tensor], n_networks: int) -> Sequence[Tensor]:
+    """Return the row numbers of every network where there are several sets; one set is shared."""
+    if len(row_numbers) == 1:
+        return row_numbers
+    return [*row_numbers] * (n_networks // len(row_numbers))
+
+
 def _epochs(
     rows: Sequence[Tensor], batch_size: int, generator: torch.Generator
 ) -> Iterator[list[Tensor]]:
     """Yield batches for ever, every row once per epoch in a new random order.
 
-    Networks with rows of their own make the same number of steps per epoch.
+    Sets of rows of different sizes make the same number of steps per epoch.
     """
     counts = [len(own) for own in rows]
     n_batches = min(max(1, round(max(counts) / batch_size)), min(counts))

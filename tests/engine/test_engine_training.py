@@ -62,6 +62,17 @@ def test_a_stack_equals_each_network_alone_bit_for_bit(optimizer):
             assert torch.equal(whole.validation_loss[number], alone.validation_loss[0])
 
 
+def test_networks_on_the_same_fold_see_the_same_batches():
+    # Two candidates on three folds of different sizes: none may depend on the other candidate.
+    folds = [torch.arange(30), torch.arange(8, 40), torch.arange(5, 31)], [VALIDATION] * 3
+    weights = draw_stack(1).expand(6, -1).clone()
+    model, functions = Model(ARCHITECTURE, fixed_activation("tanh")), Functions()
+    both = train(model, functions, weights, settings(6), folds)[-1].averaged_weights
+    alone = train(model, functions, weights[:3], settings(3), folds)[-1].averaged_weights
+    assert torch.equal(both[:3], alone)
+    assert torch.equal(both[3:], alone)
+
+
 def test_input_functions_train_alike_in_a_stack_and_alone():
     architecture = Architecture(3 * 4, (16, 16), 2, trained_inputs=(3, 5, 4))
     weights = torch.stack([draw_weights(architecture, stream(0, number)) for number in range(3)])
