@@ -282,6 +282,10 @@ class _LearnedActivationMLP(BaseEstimator):
         check_network_parameters(self)
         device = resolve_device(self.device, type(self).__name__)
         check_checkpoint(self)
+        if self.callbacks:
+            from skibias._skorch import check_callbacks
+
+            check_callbacks(self.callbacks, type(self).__name__)
         cuts: list[Cut] = []
         fit_on_twin(
             self, lambda twin, n: cuts.extend(twin._fit(X, y, sample_weight, device, n, clock))

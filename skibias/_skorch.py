@@ -79,6 +79,18 @@ class TrainingProgress(NamedTuple):
     judgement: Judgement
 
 
+def check_callbacks(callbacks: list, owner: str) -> None:
+    """Raise TypeError unless all are what skorch takes: callbacks, classes, or (name, callback)."""
+    for entry in callbacks:
+        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+        is_class = isinstance(callback, type) and issubclass(callback, Callback)
+        if not is_class and not isinstance(callback, Callback):
+            raise TypeError(
+                f"The 'callbacks' parameter of {owner} must hold skorch callbacks. "
+                f"Got {entry!r} instead."
+            )
+
+
 def train_networks(
     model: Model,
     functions: Functions,
@@ -329,7 +341,9 @@ class _AveragedValidation(Callback):
         # The networks are judged together, as they will predict.
         judged = STOPPING_LOSSES[self.loss](predictions.mean(0), rows.targets, rows.weights)
         improved = np.isfinite(validation_loss) and float(judged) < self.judgement_.best
+        lowest = min((epoch["valid_loss"] for epoch in net.history[:-1]), default=np.inf)
         net.history.record("valid_loss", validation_loss)
+        net.history.record("valid_loss_best", validation_loss < lowest)
         net.history.record("valid_error", float(judged))
         net.history.record("valid_error_best", improved)
         if improved:

@@ -598,6 +598,25 @@ def test_user_callbacks_run_and_the_trajectory_is_kept(iris):
     assert not np.array_equal(trajectory.trajectory_[0], trajectory.trajectory_[-1])
 
 
+def test_what_is_no_callback_is_refused_before_any_work(iris, monkeypatch):
+    from skibias import _mlp
+
+    monkeypatch.setattr(_mlp, "choose_network", None)
+    with pytest.raises(TypeError, match="'callbacks' parameter of .* Got 'stop' instead"):
+        quick_classifier(callbacks=["stop"]).fit(*iris)
+
+
+def test_skorch_checkpoint_follows_the_held_out_loss(iris, tmp_path):
+    from skorch.callbacks import Checkpoint
+
+    keep = Checkpoint(dirname=tmp_path, f_params="params.pt")
+    model = quick_classifier(activation="relu", callbacks=[keep]).fit(*iris)
+    losses = np.array([record["valid_loss"] for record in model.history_])
+    best = np.array([record["valid_loss_best"] for record in model.history_])
+    np.testing.assert_array_equal(best, losses == np.minimum.accumulate(losses))
+    assert (tmp_path / "params.pt").exists()
+
+
 def test_skorch_early_stopping_ends_training_without_an_error(iris):
     from skorch.callbacks import EarlyStopping
 
