@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skibias._preprocessing import WeightedRows, merge_rows
@@ -72,12 +73,13 @@ def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
     Raises
     ------
     ValueError
-        If fewer than two rows are left.
+        If fewer than two rows are left, or if classes have several columns.
     """
     kept = weights > 0
     if not kept.all():  # otherwise a copy for nothing
         X, y, weights = X[kept], y[kept], weights[kept]
     if is_classification:
+        y = column_or_1d(y, warn=True)
         encoding = class_encoding(y, loss)
     else:
         y = y.astype(np.float64)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_regression
+from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import MinMaxScaler
 
 from skibias import ActivationLearner, IAFTransformer
@@ -98,6 +99,14 @@ def test_target_types(iris):
     assert as_values.activations_ != guessed.activations_
     X, y = make_regression(100, 3, random_state=0)
     assert len(IAFTransformer(**options).fit(X, y).activations_) == 3
+
+
+def test_a_column_of_classes_is_taken_with_a_warning(iris):
+    X, y = iris
+    transformer = IAFTransformer(QUICK, random_state=0, device="cpu")
+    with pytest.warns(DataConversionWarning):
+        transformed = transformer.fit(X, y[:, None]).transform(X)
+    np.testing.assert_array_equal(transformed, transformer.fit(X, y).transform(X))
 
 
 def test_the_same_seed_gives_the_same_functions(iris):
