@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from numbers import Integral, Real
 from typing import Any, Literal
 
@@ -48,6 +49,7 @@ from skibias._validation import (
     INPUT_STARTS,
     check_activation_learner,
     check_learner,
+    check_numbered_rows,
     check_weights,
 )
 from skibias.engine.episodes import stream
@@ -123,6 +125,7 @@ class ActivationLearner(BaseEstimator):
         Rows for the outer loss. A fraction: drawn anew for every network. A cross-validation
         splitter, or a number of folds: one of its splits is drawn. A pair ``(X, y)``: these
         rows always, for example from another domain; of every data set, if there are several.
+        Splitters see the rows of positive weight.
     smoothness : float, default=0.0
         Weight in the outer loss of the mean squared second difference of the heights.
     patience : int, default=20
@@ -283,14 +286,15 @@ class ActivationLearner(BaseEstimator):
         TypeError
             If y is missing.
         """
-        check_learner(self)
-        check_activation_learner(self)
+        learner = _with_listed_splits(self)
+        check_learner(learner)
+        check_activation_learner(learner)
         device = resolve_device(self.device, "ActivationLearner")
         tasks = _tasks(X, y, sample_weight)
         seed = draw_seed(self.random_state)
         with one_thread():
-            prepared = _prepare_tasks(self, tasks, seed, device)
-            learned = learn_activations(self, [data for data, _ in prepared], seed, device)
+            prepared = _prepare_tasks(learner, tasks, seed, device)
+            learned = learn_activations(learner, [data for data, _ in prepared], seed, device)
             candidates = learned_candidates(learned)
             comparisons = [compare(candidates, contest) for _, contest in prepared]
             losses = np.mean([comparison.losses for comparison in comparisons], axis=0)
@@ -301,6 +305,15 @@ class ActivationLearner(BaseEstimator):
         self.history_ = learned.history
         best = candidates[verdict.chosen].activations
         return list(best) if self.sharing == "layer" else best[0]
+
+
+def _with_listed_splits(learner):
+    """Return the learner with the splits of an iterator in a list, which can be read again."""
+    if not isinstance(learner.validation, Iterator):
+        return learner
+    listed = copy(learner)  # `clone` would copy the iterator, which cannot be done
+    listed.validation = list(learner.validation)
+    return listed
 
 
 def _tasks(X, y, sample_weight):
@@ -344,10 +357,12 @@ def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningD
     """Check, merge, scale and split one data set; return it with the restarts' contest on it."""
     X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
     is_classification = guess_target_type(y, learner.target_type) == "multiclass"
+    weights = check_weights(sample_weight, X)
+    check_numbered_rows(learner, weights)
     rows, encoding = encoded_rows(
         X,
         y,
-        check_weights(sample_weight, X),
+        weights,
         is_classification,
         loss=learner.loss,
         merge=not is_splitter(learner.validation),

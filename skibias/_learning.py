@@ -30,8 +30,8 @@ from skibias.engine.metalearn import MetaSettings, Task
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
 
-ACTIVATION_KNOTS = 50  # P, App. C
-ACTIVATION_OUTER_RATE = 0.2  # upper end of P, App. C: [0.01, 0.2]
+ACTIVATION_KNOTS = 50  # P App. C
+ACTIVATION_OUTER_RATE = 0.2  # upper end of P App. C: [0.01, 0.2]
 INPUT_KNOTS = 65  # eight runs of eight cells
 INPUT_OUTER_RATE = 0.01  # of normalised steps
 
@@ -83,8 +83,14 @@ def learning_data(learner, rows: WeightedRows, encoding, outside=None) -> Learni
 
 
 def _check_splits(splits, n_rows) -> None:
-    """Raise ValueError where a splitter numbers rows that learning does not see."""
-    highest = max(int(part.max()) for parts in splits for part in parts if len(part))
+    """Raise ValueError where splits cannot be drawn from, or number rows that learning lacks."""
+    if not splits or not all(len(part) for parts in splits for part in parts):
+        raise ValueError(
+            "The 'validation' parameter of ActivationLearner must give at least one split, with "
+            "training rows and validation rows in each. "
+            f"Got {[tuple(map(len, parts)) for parts in splits]} rows instead."
+        )
+    highest = max(int(part.max()) for parts in splits for part in parts)
     if highest >= n_rows:
         raise ValueError(
             "The 'validation' parameter of ActivationLearner must split the rows that learning "
@@ -94,7 +100,13 @@ def _check_splits(splits, n_rows) -> None:
 
 
 def _index_split(train, validation):
-    return torch.as_tensor(train), torch.as_tensor(validation)
+    return _row_numbers(train), _row_numbers(validation)
+
+
+def _row_numbers(part):
+    """Return the rows of a part of a split, which may be given as a mask, as numbers."""
+    part = np.asarray(part)
+    return torch.as_tensor(np.flatnonzero(part) if part.dtype == bool else part)
 
 
 def outside_rows(learner, transform: Callable, rows: WeightedRows, encoding):
@@ -280,7 +292,13 @@ def _start_values(start, knots):
         return torch.zeros_like(knots)
     if start == "relu":
         return torch.relu(knots)
-    return torch.tensor(start(knots.numpy()), dtype=knots.dtype)
+    heights = np.asarray(start(knots.numpy()), dtype=np.float64)
+    if heights.shape != knots.shape or not np.isfinite(heights).all():
+        raise ValueError(
+            "The 'init' parameter of ActivationLearner must return a finite height for each of the "
+            f"{len(knots)} knots that a function for it is called with. Got {heights!r} instead."
+        )
+    return torch.tensor(heights, dtype=knots.dtype)
 
 
 def _input_start(start, knots, width, settings: InputSettings):

@@ -247,9 +247,7 @@ def _activation_candidates(estimator, problem, conditions: Conditions) -> Found:
         fixed = FixedActivation(activation, prefactor)
         return Found([Candidate(activation, (fixed,), None, prefactor)])
     if not isinstance(activation, str):
-        given = activation if isinstance(activation, (list, tuple)) else [activation]
-        scaled = tuple(function.scale_argument(prefactor) for function in given)
-        return Found([Candidate("given", scaled, None, prefactor)])
+        return Found([Candidate("given", _scaled_functions(estimator), None, prefactor)])
     candidates = []
     if activation == "auto":
         candidates = fixed_candidates(PREFACTORS if estimator.prefactor is None else (prefactor,))
@@ -331,8 +329,15 @@ def _given_activation(estimator):
     if isinstance(activation, str):
         functions: Sequence = [FixedActivation(activation, estimator.prefactor or 1.0)]
     else:
-        functions = activation if isinstance(activation, (list, tuple)) else [activation]
+        functions = _scaled_functions(estimator)
     return lambda z, layer: functions[min(layer, len(functions) - 1)](z)
+
+
+def _scaled_functions(estimator) -> tuple[SplineActivation, ...]:
+    """Return the functions that are given as ``activation``, with the prefactor inside."""
+    activation = estimator.activation
+    given = activation if isinstance(activation, (list, tuple)) else [activation]
+    return tuple(function.scale_argument(estimator.prefactor or 1.0) for function in given)
 
 
 def _learning_data(learner, problem, transform) -> LearningData:

@@ -100,18 +100,48 @@ class SplineActivation:
             First and last knot.
         n_knots : int, default=50
         extrapolation : {"constant", "linear"}, default="constant"
+
+        Returns
+        -------
+        SplineActivation
+
+        Raises
+        ------
+        ValueError
+            If the domain does not increase, there are fewer than two knots, or ``function`` does
+            not return a finite number for each.
         """
         knots = np.linspace(*domain, n_knots)
         return cls(knots, function(knots), extrapolation)
 
     @classmethod
     def from_json(cls, text: str) -> SplineActivation:
-        """Return the function that `to_json` wrote; numbers survive to the last bit."""
+        """Return the function that `to_json` wrote; numbers survive to the last bit.
+
+        Parameters
+        ----------
+        text : str
+            A JSON object with the three parameters of the class.
+
+        Returns
+        -------
+        SplineActivation
+
+        Raises
+        ------
+        ValueError, TypeError, KeyError
+            If the text is not JSON, or a parameter is unusable or missing.
+        """
         record = json.loads(text)
         return cls(record["knots"], record["values"], record["extrapolation"])
 
     def to_json(self) -> str:
-        """Return the function as a JSON object of its three parameters."""
+        """Return the function as a JSON object of its three parameters.
+
+        Returns
+        -------
+        str
+        """
         return json.dumps(
             {
                 "knots": self.knots.tolist(),
@@ -128,8 +158,7 @@ class SplineActivation:
     @property
     def is_uniform(self) -> bool:
         """Whether the knots are equally spaced."""
-        spacing = np.diff(self.knots)
-        return bool(np.ptp(spacing) <= UNIFORM_TOLERANCE * spacing.mean())
+        return _is_uniform(self.knots)
 
     def __call__(self, x: Any) -> Any:
         """Return the function's values at x, elementwise.
@@ -142,10 +171,10 @@ class SplineActivation:
         -------
         ndarray of float64, or Tensor in the dtype and on the device of x
             Shape of x, with a last axis of ``n_channels`` added where there are several.
-            A tensor is differentiable in x.
+            A tensor is differentiable in x; one of integers gives torch's default dtype.
         """
         if isinstance(x, Tensor):
-            return self._evaluate(x)
+            return self._evaluate(x if x.is_floating_point() else x.to(torch.get_default_dtype()))
         # A copy in row order: x may be read-only or a reversed view, which torch does not take.
         x = np.array(x, dtype=np.float64, order="C")
         result = self._evaluate(torch.from_numpy(x)).numpy()
@@ -170,11 +199,42 @@ class SplineActivation:
         return result if x.shape else result.reshape(result.shape[1:])
 
     def scale_argument(self, prefactor: float) -> SplineActivation:
-        """Return x -> self(prefactor * x), for a positive prefactor."""
+        """Return x -> self(prefactor * x).
+
+        Parameters
+        ----------
+        prefactor : float
+            Positive.
+
+        Returns
+        -------
+        SplineActivation
+            The same heights at the knots divided by the prefactor.
+
+        Raises
+        ------
+        ValueError
+            If the prefactor is not a positive, finite number.
+        """
         return SplineActivation(self.knots / prefactor, self.values, self.extrapolation)
 
     def as_module(self, dtype: torch.dtype = torch.float32) -> SplineModule:
-        """Return the function as an ``nn.Module`` whose parameter is the values at the knots."""
+        """Return the function as an ``nn.Module`` whose parameter is the values at the knots.
+
+        Parameters
+        ----------
+        dtype : torch.dtype, default=torch.float32
+            Of the knots and the values.
+
+        Returns
+        -------
+        SplineModule
+
+        Raises
+        ------
+        ValueError
+            If the function has several channels.
+        """
         return SplineModule(self, dtype)
 
     def __eq__(self, other: object) -> bool:
@@ -223,10 +283,16 @@ class SplineModule(nn.Module):
         self.values = nn.Parameter(torch.tensor(activation.values, dtype=dtype))
         self.register_buffer("knots", torch.tensor(activation.knots, dtype=dtype))
         self.extrapolation = activation.extrapolation
-        self._spacing: tuple[float, float] | None = None  # first knot and step, if uniform
-        if activation.is_uniform:
-            first, last = activation.knots[[0, -1]].tolist()
-            self._spacing = first, (last - first) / (len(activation.knots) - 1)
+        # First knot and step of equally spaced knots.
+        self._spacing = _uniform_spacing(activation.knots) if activation.is_uniform else None
+
+    def _load_from_state_dict(self, *arguments: Any) -> None:
+        """Load the parameters, and find out how the knots that came with them are spaced."""
+        super()._load_from_state_dict(*arguments)
+        knots = self.knots.double().cpu().numpy()
+        # Knots were rounded, by up to half an epsilon each, where equal spacing cannot be told.
+        rounding = 2 * torch.finfo(self.knots.dtype).eps * np.abs(knots).max()
+        self._spacing = _uniform_spacing(knots) if _is_uniform(knots, rounding) else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the function's values at x, any shape."""
@@ -241,6 +307,19 @@ class SplineModule(nn.Module):
 
     def extra_repr(self) -> str:
         return f"n_knots={len(self.knots)}, extrapolation={self.extrapolation!r}"
+
+
+def _is_uniform(knots: np.ndarray, rounding: float = 0.0) -> bool:
+    """Whether increasing knots are equally spaced, up to the rounding of the spacing."""
+    spacing = np.diff(knots)
+    is_even = np.ptp(spacing) <= UNIFORM_TOLERANCE * spacing.mean() + rounding
+    return bool(is_even and spacing.min() > 0)
+
+
+def _uniform_spacing(knots: np.ndarray) -> tuple[float, float]:
+    """Return the first one of equally spaced knots, and their step."""
+    first, last = knots[[0, -1]].tolist()
+    return first, (last - first) / (len(knots) - 1)
 
 
 def _frozen_array(numbers: Any, name: str) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skibias._preprocessing import WeightedRows, merge_rows
@@ -72,15 +74,21 @@ def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
     Raises
     ------
     ValueError
-        If fewer than two rows are left.
+        If fewer than two rows are left, if classes have several columns, or if values are no
+        numbers.
+    TypeError
+        If y is sparse.
     """
+    if issparse(y):
+        raise TypeError(f"The 'y' parameter must be a dense array. Got {type(y).__name__} instead.")
     kept = weights > 0
     if not kept.all():  # otherwise a copy for nothing
         X, y, weights = X[kept], y[kept], weights[kept]
     if is_classification:
+        y = column_or_1d(y, warn=True)
         encoding = class_encoding(y, loss)
     else:
-        y = y.astype(np.float64)
+        y = _as_numbers(y)
         encoding = value_encoding(y, weights, loss)
     rows = WeightedRows(X, encoding.numbers(y), weights / weights.mean())
     rows = merge_rows(rows) if merge else rows
@@ -90,6 +98,16 @@ def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
             f"Got {len(rows.X)} instead."
         )
     return rows, encoding
+
+
+def _as_numbers(y):
+    """Return the values of y as float64."""
+    try:
+        return y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"The 'y' parameter must hold numbers for a continuous target. Got others: {error}."
+        ) from error
 
 
 def class_encoding(y, loss="auto"):

@@ -34,7 +34,11 @@ from skibias._selection import (
 )
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._typing import RandomState, TargetType
-from skibias._validation import check_transformer_parameters, check_weights
+from skibias._validation import (
+    check_numbered_rows,
+    check_transformer_parameters,
+    check_weights,
+)
 
 
 class IAFTransformer(TransformerMixin, BaseEstimator):
@@ -146,10 +150,12 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
         is_classification = guess_target_type(y, self.target_type) == "multiclass"
         learner = transformer_learner(self).set_params(verbose=self.verbose)
+        weights = check_weights(sample_weight, X)
+        check_numbered_rows(learner, weights)
         rows, encoding = encoded_rows(
             X,
             y,
-            check_weights(sample_weight, X),
+            weights,
             is_classification,
             merge=not is_splitter(learner.validation),
         )

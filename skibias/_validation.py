@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.model_selection import PredefinedSplit
 from sklearn.utils.validation import _check_sample_weight
 
 from skibias._spline_activation import SplineActivation
@@ -17,6 +19,9 @@ INPUT_STARTS = ("auto", "ramps", "identity")
 def check_learner(learner) -> None:
     """Raise ValueError or TypeError unless the learner's parameters can be used."""
     learner._validate_params()
+    if isinstance(learner.validation, Iterator):
+        rule = "be a list where it holds splits: estimators copy it, and read it several times"
+        _refuse("validation", rule, learner.validation)
     for name in ("n_knots", "init", "unroll_steps", "outer_learning_rate"):
         _check_sequence(learner, name)
     check_hidden_layer_sizes(learner.hidden_layer_sizes, "ActivationLearner")
@@ -28,7 +33,10 @@ def check_learner(learner) -> None:
     if isinstance(learner.validation, tuple) and len(learner.validation) != 2:
         _refuse("validation", "be a pair (X, y) where it is a tuple", learner.validation)
     if isinstance(learner.validation, list) and not _holds_splits(learner.validation):
-        rule = "be a tuple where it is a pair (X, y): a list holds splits into row numbers"
+        rule = (
+            "be a tuple where it is a pair (X, y): a list holds splits into row numbers, "
+            "at least one"
+        )
         _refuse("validation", rule, learner.validation)
 
 
@@ -64,6 +72,8 @@ def _check_sequence(learner, name) -> None:
         for member in setting:
             if isinstance(member, (list, tuple)):
                 _refuse(name, "be a flat sequence", setting)
+            if isinstance(member, str) and member == "auto":
+                _refuse(name, "not hold 'auto' in a sequence: it stands for all restarts", setting)
             clone(learner).set_params(**{name: member})._validate_params()
 
 
@@ -93,6 +103,18 @@ def check_weights(sample_weight, X) -> np.ndarray:
             f"Got {weights.min()!r} instead."
         )
     return weights
+
+
+def check_numbered_rows(learner, weights) -> None:
+    """Raise ValueError where splits number the rows of X and some of these do not count."""
+    validation = learner.validation
+    numbers_rows = isinstance(validation, (list, PredefinedSplit))
+    if numbers_rows and not weights.all():
+        raise ValueError(
+            "The 'sample_weight' parameter must be positive where the learner's 'validation' "
+            "numbers rows: those of zero weight are left out, and would shift the numbers. "
+            f"Got {np.count_nonzero(weights == 0)} zeros instead."
+        )
 
 
 def check_network_parameters(estimator) -> None:

@@ -700,6 +700,25 @@ def test_given_activations_are_compared_as_they_are(activation, iris, monkeypatc
         np.testing.assert_allclose(values, activation(np.array([0.5, 2.0, 5.0])), atol=1e-6)
 
 
+def test_input_functions_are_learned_behind_the_prefactor_of_a_given_activation(iris):
+    given = SplineActivation.from_function(np.tanh)
+    transformer = IAFTransformer(QUICK, n_channels=2)
+    losses = [
+        quick_classifier(
+            activation=activation, prefactor=prefactor, input_activations=transformer, device="cpu"
+        )
+        .fit(*iris)
+        .meta_history_["inputs"]["validation_loss"]
+        for activation, prefactor in (
+            (given, 3.0),
+            (given.scale_argument(3.0), None),
+            (given, None),
+        )
+    ]
+    np.testing.assert_array_equal(losses[0], losses[1])
+    assert (losses[0] != losses[2]).any()
+
+
 def _candidates_activation(model, functions):
     from skibias.engine.networks import model_activation
 

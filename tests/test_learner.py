@@ -7,10 +7,16 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_regression
-from sklearn.model_selection import KFold
+from sklearn.exceptions import DataConversionWarning
+from sklearn.model_selection import KFold, PredefinedSplit
 from torch.nn.functional import cross_entropy, mse_loss, one_hot
 
-from skibias import ActivationLearner, LearnedActivationMLPClassifier, SplineActivation
+from skibias import (
+    ActivationLearner,
+    IAFTransformer,
+    LearnedActivationMLPClassifier,
+    SplineActivation,
+)
 from skibias._runtime import draw_seed
 from skibias.engine.episodes import stream
 from skibias.engine.networks import Architecture, draw_weights
@@ -97,6 +103,67 @@ def test_validation_by_splitter_or_from_another_domain(iris):
         quick(validation=(X, np.full(len(X), 9))).learn(X, y)
 
 
+def test_splits_may_be_masks_or_row_numbers(iris):
+    numbers = [np.arange(0, 150, 2), np.arange(1, 150, 4)]
+    masks = [np.isin(np.arange(150), rows) for rows in numbers]
+    learned = [quick(device="cpu", validation=[tuple(s)]).learn(*iris) for s in (numbers, masks)]
+    assert learned[0] == learned[1]
+
+
+@pytest.mark.parametrize(
+    "validation",
+    [
+        [(np.arange(100), np.arange(0))],
+        [(np.zeros(150, dtype=bool), np.ones(150, dtype=bool))],
+        PredefinedSplit([-1] * 150),
+        iter([]),
+    ],
+    ids=["no validation rows", "no training rows", "no split", "empty iterator"],
+)
+def test_splits_without_rows_are_refused(validation, iris):
+    with pytest.raises(ValueError, match="'validation' parameter.*at least one"):
+        quick(validation=validation).learn(*iris)
+
+
+def test_an_iterator_of_splits_serves_several_data_sets(iris):
+    splits = list(KFold(3).split(*iris))
+    learned = [
+        quick(device="cpu", validation=validation).learn([iris, iris])
+        for validation in (splits, iter(splits))
+    ]
+    assert learned[0] == learned[1]
+
+
+def test_estimators_refuse_an_iterator_of_splits(iris):
+    learner = quick(validation=KFold(3).split(*iris))
+    with pytest.raises(ValueError, match="'validation' parameter.*be a list"):
+        LearnedActivationMLPClassifier((8,), learner=learner).fit(*iris)
+
+
+@pytest.mark.parametrize(
+    "method", [lambda learner: learner.learn, lambda learner: IAFTransformer(learner).fit]
+)
+@pytest.mark.parametrize("as_list", [True, False])
+def test_zero_weights_beside_numbered_rows_are_refused(method, as_list, iris):
+    validation = PredefinedSplit(np.arange(150) % 3)
+    learner = quick(validation=list(validation.split()) if as_list else validation)
+    with pytest.raises(ValueError, match="'sample_weight' parameter.*Got 1 zeros"):
+        method(learner)(*iris, sample_weight=np.arange(150) > 0)
+
+
+def test_folds_may_be_drawn_beside_zero_weights(iris):
+    X, y = iris
+    weighted = quick(device="cpu", validation=3).learn(X, y, sample_weight=np.arange(150) > 20)
+    assert weighted == quick(device="cpu", validation=3).learn(X[21:], y[21:])
+
+
+def test_a_column_of_classes_is_taken_with_a_warning(iris):
+    X, y = iris
+    with pytest.warns(DataConversionWarning):
+        learned = quick(device="cpu").learn(X, y[:, None])
+    assert learned == quick(device="cpu").learn(X, y)
+
+
 def test_squared_error_on_classes_differs_from_log_loss(iris):
     assert quick(loss="squared_error").learn(*iris) != quick().learn(*iris)
     X, y = make_regression(90, 7, random_state=0)
@@ -141,6 +208,11 @@ def test_weights_count_like_repeated_rows(iris):
         ({"validation": []}, "'validation' parameter.*holds splits"),
         ({"smoothness": -1}, "'smoothness' parameter"),
         ({"device": "cuda:77"}, "'device' parameter"),
+        ({"init": ["auto", "zeros"]}, "'init' parameter.*'auto'"),
+        ({"n_knots": ["auto", 30]}, "'n_knots' parameter.*'auto'"),
+        ({"outer_learning_rate": ["auto", 0.1]}, "'outer_learning_rate' parameter.*'auto'"),
+        ({"init": lambda knots: 0.0}, "'init' parameter.*50 knots"),
+        ({"init": lambda knots: np.full_like(knots, np.nan)}, "'init' parameter.*finite"),
         ({"init": "ramps"}, "'init' parameter.*'ramps'"),
         ({"hidden_layer_sizes": ()}, "'hidden_layer_sizes' parameter"),
     ],

@@ -145,3 +145,23 @@ def test_infinite_arguments_take_the_end_values():
 def test_knots_that_fall_together_in_the_dtype_of_a_tensor_leave_numbers():
     function = SplineActivation([0, 1e9, 1e9 + 1], [0, 1, 2])
     assert torch.isfinite(function(torch.tensor([0.0, 1e9, 2e9]))).all()
+
+
+EVEN, UNEVEN = np.linspace(-5.1, 4.7, 50), np.linspace(-1, 1, 50) ** 3
+
+
+@pytest.mark.parametrize("before", [EVEN, UNEVEN, EVEN / 2 + 1])
+@pytest.mark.parametrize("after", [EVEN, UNEVEN])
+def test_a_module_takes_over_the_knots_that_it_loads(before, after):
+    saved = SplineActivation(after, np.sin(3 * after)).as_module()
+    loaded = SplineActivation(before, np.cos(before)).as_module()
+    loaded.load_state_dict(saved.state_dict())
+    x = torch.linspace(-6, 6, 301)
+    torch.testing.assert_close(loaded(x), saved(x), atol=1e-5, rtol=0)
+    assert (loaded._spacing is None) == (saved._spacing is None)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.bool])
+def test_whole_numbers_are_taken_as_floats(dtype):
+    x = torch.tensor([0, 1, 1], dtype=dtype)
+    torch.testing.assert_close(SplineActivation.hat()(x), torch.tensor([0.0, 1.0, 1.0]))

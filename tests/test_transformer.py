@@ -3,11 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.datasets import load_iris, make_regression
+from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import MinMaxScaler
 
-from skibias import ActivationLearner, IAFTransformer
+from skibias import ActivationLearner, IAFTransformer, LearnedActivationMLPRegressor
 
 START = ActivationLearner(n_outer_steps=0, n_restarts=1)
 QUICK = ActivationLearner(n_outer_steps=5, n_restarts=2, horizon=30, hidden_layer_sizes=(8,))
@@ -98,6 +100,36 @@ def test_target_types(iris):
     assert as_values.activations_ != guessed.activations_
     X, y = make_regression(100, 3, random_state=0)
     assert len(IAFTransformer(**options).fit(X, y).activations_) == 3
+
+
+def test_a_column_of_classes_is_taken_with_a_warning(iris):
+    X, y = iris
+    transformer = IAFTransformer(QUICK, random_state=0, device="cpu")
+    with pytest.warns(DataConversionWarning):
+        transformed = transformer.fit(X, y[:, None]).transform(X)
+    np.testing.assert_array_equal(transformed, transformer.fit(X, y).transform(X))
+
+
+@pytest.mark.parametrize(
+    ("convert", "message"),
+    [
+        (lambda y: np.array(["a", "b", "c"])[y], "'y' parameter must hold numbers"),
+        (lambda y: csr_array(y[:, None]), "'y' parameter must be a dense array"),
+    ],
+)
+@pytest.mark.parametrize(
+    "fit",
+    [
+        IAFTransformer(QUICK, target_type="continuous").fit,
+        clone(QUICK).set_params(target_type="continuous").learn,
+        LearnedActivationMLPRegressor((8,), activation="tanh").fit,
+    ],
+    ids=["transformer", "learner", "regressor"],
+)
+def test_values_that_are_no_dense_numbers_are_refused_by_name(fit, convert, message, iris):
+    X, y = iris
+    with pytest.raises((ValueError, TypeError), match=message):
+        fit(X, convert(y))
 
 
 def test_the_same_seed_gives_the_same_functions(iris):

@@ -23,7 +23,7 @@ RANK_DECIMALS = 5
 
 
 def path_variation(values: Tensor) -> Tensor:
-    """Return sum_i |f_{i+1} - f_i| (*R,) of values (*R, m), straight line subtracted (P, App. F).
+    """Return sum_i |f_{i+1} - f_i| (*R,) of values (*R, m), straight line subtracted (P App. F).
 
     The formula is docs, Eq. 10. Subtracting the line between the first and last value subtracts
     its constant increment from every increment.

@@ -75,7 +75,7 @@ def loss_measure(model: Model, functions: Functions, rows: Rows, loss: Loss) -> 
 
 
 def variation_measure(model: Model, functions: Functions, points: Tensor, drawn: Tensor) -> Measure:
-    """Return the mean variation of raw outputs along paths (P, App. F).
+    """Return the mean variation of raw outputs along paths (P App. F).
 
     ``points`` (paths, m, d) are what the networks read along every path; ``drawn`` (paths,) is the
     output that is followed there.

@@ -349,7 +349,7 @@ def unrolled_loss(
     """Return the validation loss (R,) after one inner step per batch, the weights and the state.
 
     The loss is differentiable with respect to the functions (S, …) through the last
-    ``unroll_steps`` steps of each restart (P, App. C; docs, Eq. 4).
+    ``unroll_steps`` steps of each restart (P App. C; docs, Eq. 4).
     """
     model, per_network = _per_network(task.model, functions, settings)
     steps_kept = settings.unroll_steps.repeat_interleave(settings.n_networks)[:, None]
@@ -438,7 +438,11 @@ def _per_network(
 
 
 def _move(table: Tensor, gradient: Tensor, rate: Tensor, settings: MetaSettings) -> Tensor:
-    """Make a clipped (or normalised) step on the functions (S, …) of all restarts (docs, Eq. 5)."""
+    """Make a clipped (or normalised) step on the functions (S, …) of all restarts (docs, Eq. 5).
+
+    Differs from the paper: its steps are plain gradient steps. Clipped steps stay bounded where
+    gradients explode; the length of normalised ones does not depend on the scale of the gradient.
+    """
     n_functions = table[0].numel() // _knots_of(table)
     # Length of the gradient per function, in the root mean square over a restart's functions.
     length = gradient.flatten(1).norm(dim=1) / n_functions**0.5

@@ -64,7 +64,7 @@ def grid_knots(grid: Grid, width: int) -> Tensor:
 
 
 def uniform_table(values: Tensor, grid: Grid) -> Table:
-    """Return the cells of splines on equally spaced knots, constant outside (P, App. C;
+    """Return the cells of splines on equally spaced knots, constant outside (P App. C;
     docs, Eq. 1).
 
     Values (*R, K) beyond a function's own ``n_knots`` are ignored.
