@@ -265,6 +265,37 @@ def test_fit_to_more_columns():
     assert differences(tables(page("docs/performance.md"))[MORE_COLUMNS], expected) == []
 
 
+def test_ratios_and_memory_of_the_limits():
+    """The costs that README and costs_and_limits.md name are the ends over all sizes."""
+    fits = csv("performance/fit_sizes.csv").query("status == 'ok'")
+    wide = fits.pivot(index=["columns", "rows"], columns="model")
+    default = wide["seconds", "default"]
+    trees, mlp = (
+        default / wide["seconds", name] for name in ("hist_gradient_boosting", "sklearn_mlp")
+    )
+    memory = wide["mb_above_import", "default"].xs(10_000, level="rows")
+    lost = 100 * (wide["accuracy", "hist_gradient_boosting"] - wide["accuracy", "default"])
+    limits, readme = (
+        " ".join(page(name).split())
+        for name in ("docs/user_guide/costs_and_limits.md", "README.md")
+    )
+    assert (round(trees.min(), -1), round(trees.max(), -1)) == (10, 190)
+    assert (
+        f"10 to 190 times as long as boosted trees, and {mlp.min():.1f} to {mlp.max():.0f}"
+        in limits
+    )
+    assert "about 10 to 190 times as fast" in readme
+    claim = "{:.0f} MB for 10 columns, {:.0f} MB for 50 and {:.0f} MB for 200"
+    assert claim.format(*memory) in limits
+    lost = lost[lost.index.get_level_values("columns") > 10]
+    assert f"{lost.min():.0f} to {lost.max():.0f} points behind boosted trees" in readme
+    few, many = (lost[n_columns].sort_index(ascending=False) for n_columns in (50, 200))
+    claim = (
+        "{:.0f} and {:.0f} points behind boosted trees with 50 columns, and {:.0f} and {:.0f} with"
+    )
+    assert claim.format(*few, *many) in limits
+
+
 def test_fit_to_a_million_rows():
     fits = csv("performance/fit_limited.csv")
     first, second = fits["seconds"]
