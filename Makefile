@@ -1,4 +1,4 @@
-# The commands that .ci/run runs, for an environment with the extras plots, test, dev and docs:
+# Commands for an environment with the extras plots, test, dev and docs:
 # python -m pip install -c constraints.txt -e ".[plots,test,dev,docs]"
 .PHONY: lint test docs build coverage mutations
 

@@ -121,9 +121,9 @@ for name, complexities in during.items():
 left.set(title="during training", xlabel="epoch", ylabel="TV complexity")
 left.set_xscale("symlog", linthresh=1)
 left.legend(frameon=False, fontsize="small")
-right.boxplot([values.ravel() for values in ambient.values()], orientation="horizontal")
-right.set_yticks(range(1, 5), ambient)
-right.set(title="in a random plane around the end", xlabel="TV complexity")
+right.boxplot([values.ravel() for values in ambient.values()])
+right.set_xticks(range(1, 5), [name.replace(" ", "\n") for name in ambient])
+right.set(title="in a random plane around the end", ylabel="TV complexity")
 for panel in (left, right):
     panel.spines[["top", "right"]].set_visible(False)
 figure.savefig(options.output, dpi=100)

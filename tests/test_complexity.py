@@ -638,6 +638,7 @@ def test_the_report_evaluates_no_place_twice(iris):
         ({"measures": ["tv", "rank"]}, "'measures' parameter.*'rank'"),
         ({"n_points": 2}, "'n_points' parameter.*at least 3"),
         ({"n_paths": 0}, "'n_paths' parameter"),
+        ({"n_paths": True}, "'n_paths' parameter.*Got True"),
         ({"response_method": "logits"}, "'response_method' parameter"),
     ],
 )
@@ -649,7 +650,12 @@ def test_what_the_report_refuses(arguments, message):
 
 def test_all_but_the_report_works_without_pandas():
     code = (
-        "import sys; sys.modules['pandas'] = None\n"
+        "import sys\n"
+        "class NoPandas:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name == 'pandas':\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, NoPandas())\n"
         "from skibias.complexity import complexity_report, tv_complexity\n"
         "X = [[0.0], [1.0]]\n"
         "print(tv_complexity(abs, X) < 1e-9)\n"

@@ -132,7 +132,7 @@ def test_learning_sees_no_more_rows_than_it_may(monkeypatch):
     X, y = load_iris(return_X_y=True)
     model.fit(X, y)
     assert seen == [100]
-    assert model.score(X, y) > 0.3  # the final network was trained on all classes
+    assert set(model.predict(X)) == {0, 1, 2}  # the final network was trained on all classes
 
 
 def test_subsamples_are_sorted_and_repeatable():

@@ -1,5 +1,8 @@
 """Complexity of untrained networks: closed forms, the findings of Neural Redshift, errors."""
 
+import sys
+from types import MappingProxyType
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -298,6 +301,32 @@ def test_other_unusable_arguments_are_refused():
         transformer_sweep(width=30)
     with pytest.raises(ValueError, match="must return one value per point"):
         grid_complexity(lambda x: x)
+
+
+@pytest.mark.parametrize(
+    "function", [sample_network_complexity, complexity_sweep, transformer_sweep, sweep_effects]
+)
+def test_without_pandas_tables_are_refused_before_any_work(function, monkeypatch):
+    arguments = [toy_sweep([1, 2], np.ones((2, 5)))] if function is sweep_effects else []
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.setattr("skibias.redshift._networks.draw_network", None)
+    monkeypatch.setattr("skibias.redshift._transformers.draw_transformer", None)
+    with pytest.raises(ImportError, match=f"{function.__name__} returns a pandas.DataFrame"):
+        function(*arguments)
+
+
+def test_levels_of_any_mapping_count():
+    factors = MappingProxyType({"depth": (1, 2)})
+    sweep = complexity_sweep(factors, activations=["tanh"], n_networks=2, random_state=0)
+    assert set(sweep["level"]) == {1, 2}
+
+
+def test_effects_take_a_random_state():
+    sweep = toy_sweep([1, 2], np.random.default_rng(0).normal(size=(2, 5)))
+    expected = sweep_effects(sweep, random_state=3)
+    pd.testing.assert_frame_equal(
+        sweep_effects(sweep, random_state=np.random.RandomState(3)), expected
+    )
 
 
 def test_all_factors_are_settings_of_a_sample():

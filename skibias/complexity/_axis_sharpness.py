@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from skibias._counts import check_count
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import find_response
-from skibias.complexity._tables import check_count, container_of, numeric_columns
+from skibias.complexity._tables import container_of, numeric_columns
 
 OWNER = "axis_sharpness"
 SHARE = (0.01, 0.99)  # quantiles of a column between which it moves

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from torch import Tensor
 
+from skibias._counts import check_count
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
     MODULE_ROWS,
@@ -24,7 +25,7 @@ from skibias.complexity._response import (
     module_inputs,
 )
 from skibias.complexity._summary import summarize
-from skibias.complexity._tables import Container, check_count, container_of, numeric_columns
+from skibias.complexity._tables import Container, container_of, numeric_columns
 
 N_ROWS = 200
 STEP = 0.01

@@ -10,12 +10,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from skibias._counts import check_count
 from skibias._runtime import one_thread
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._paths import Paths, draw_paths, values_along
 from skibias.complexity._response import Response, find_response
 from skibias.complexity._summary import summarize
-from skibias.complexity._tables import check_count
 from skibias.engine.complexity import (
     Basis,
     beside_line,

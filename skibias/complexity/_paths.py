@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
+from skibias._counts import check_count
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import Response, find_response
-from skibias.complexity._tables import Container, check_count, container_of, numeric_columns
+from skibias.complexity._tables import Container, container_of, numeric_columns
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from skibias._counts import check_count
+from skibias._frames import import_pandas
 from skibias._typing import Frame, RandomState, ResponseMethod
 from skibias.complexity._geometric import N_ROWS, STEP, sample_rows, squared_slopes
 from skibias.complexity._measures import (
@@ -23,7 +25,6 @@ from skibias.complexity._measures import (
 from skibias.complexity._paths import Paths, draw_paths, values_along
 from skibias.complexity._response import Response, common_method
 from skibias.complexity._summary import mean_and_error
-from skibias.complexity._tables import check_count
 
 PATH_MEASURES = {
     "tv": VARIATION,
@@ -104,7 +105,7 @@ def complexity_report(
     >>> bool(report.loc["linear", "tv"] < report.loc["tree", "tv"])
     True
     """
-    pandas = _import_pandas()
+    pandas = import_pandas(OWNER)
     named = _named(estimators)
     measures = _checked_measures(measures, n_points)
     models = list(named.values())
@@ -123,17 +124,6 @@ def complexity_report(
     report = pandas.DataFrame(rows, index=pandas.Index(list(named), name="name"))
     report.attrs["response_method"] = method
     return report
-
-
-def _import_pandas():
-    try:
-        import pandas
-    except ImportError as error:
-        raise ImportError(
-            "complexity_report returns a pandas.DataFrame. Install pandas, or call the measures "
-            "one by one."
-        ) from error
-    return pandas
 
 
 def _named(estimators) -> dict:

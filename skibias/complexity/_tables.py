@@ -1,8 +1,7 @@
-"""Numeric tables and the frames they came in, and checks that all measures share."""
+"""Numeric tables and the frames they came in."""
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,12 +47,3 @@ def numeric_columns(X, owner, parameter="X") -> np.ndarray:
             f"{subject} must hold finite numbers only. Got missing or infinite values instead."
         )
     return columns
-
-
-def check_count(name, count, least, owner) -> None:
-    """Raise ValueError unless a parameter is an integer of at least ``least``."""
-    if not isinstance(count, Integral) or count < least:
-        raise ValueError(
-            f"The {name!r} parameter of {owner} must be an integer of at least {least}. "
-            f"Got {count!r} instead."
-        )

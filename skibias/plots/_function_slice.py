@@ -12,9 +12,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skibias._counts import check_count
 from skibias._typing import ResponseMethod
 from skibias.complexity._response import find_response
-from skibias.complexity._tables import check_count, container_of, numeric_columns
+from skibias.complexity._tables import container_of, numeric_columns
 from skibias.plots._figure import finish, panels
 
 OWNER = "FunctionSliceDisplay"

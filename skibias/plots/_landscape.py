@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skibias._counts import check_count
 from skibias._learning import engine_rows
 from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
 from skibias._runtime import one_thread, side_by_side
 from skibias._typing import RandomState
 from skibias.complexity import sample_paths
-from skibias.complexity._tables import check_count
 from skibias.engine.landscape import (
     loss_measure,
     over_plane,

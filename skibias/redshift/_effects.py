@@ -6,9 +6,11 @@ from numbers import Real
 
 import numpy as np
 from scipy.stats import rankdata
+from sklearn.utils import check_random_state
 
+from skibias._counts import check_count
+from skibias._frames import import_pandas
 from skibias._typing import Frame, RandomState
-from skibias.redshift._validation import check_count
 
 KEY = ("factor", "level", "activation", "network")
 COVERAGE = (2.5, 97.5)  # percentiles of a 95 % interval
@@ -30,7 +32,7 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
         As `complexity_sweep` or `transformer_sweep` returns it.
     n_resamples : int, default=500
         Of the bootstrap.
-    random_state : int, default=0
+    random_state : int, RandomState instance or None, default=0
         Of the bootstrap.
 
     Returns
@@ -47,6 +49,8 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
 
     Raises
     ------
+    ImportError
+        If pandas is not installed.
     ValueError
         If the sweep lacks a column, or a parameter is unusable.
 
@@ -59,8 +63,7 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
     >>> bool((effects["low"] > 0).all())
     True
     """
-    import pandas as pd
-
+    pandas = import_pandas("sweep_effects")
     check_count("n_resamples", n_resamples, 2, "sweep_effects")
     missing = [name for name in KEY if name not in sweep.columns]
     if missing:
@@ -69,7 +72,7 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
             f"Got a table without {missing} instead."
         )
     measures = [name for name in sweep.columns if name not in KEY]
-    random = np.random.RandomState(random_state)
+    random = check_random_state(random_state)
     records = []
     for factor, part in sweep.groupby("factor", sort=False):
         groups = [part] if factor == "activation" else _by_activation(part)
@@ -86,7 +89,7 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
     columns = ["factor", "activation", "level", "measure", "statistic"]
     columns += ["estimate", "error", "low", "high"]
     # Objects: None and the levels of all factors stay what they are.
-    return pd.DataFrame(records, columns=columns, dtype=object).astype(
+    return pandas.DataFrame(records, columns=columns, dtype=object).astype(
         {name: float for name in columns[-4:]}
     )
 

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from skibias._counts import check_count
 from skibias._fixed_activation import network_activation
+from skibias._frames import import_pandas
 from skibias._runtime import draw_seed, one_thread, progress_bar
 from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
@@ -34,7 +36,6 @@ from skibias.redshift._validation import (
     activation_label,
     check_activation,
     check_activations,
-    check_count,
     check_factors,
     check_flag,
     check_magnitude,
@@ -75,7 +76,7 @@ STACK_VALUES = 1 << 18
 def grid_complexity(
     function: Callable[[np.ndarray], ArrayLike], *, n_points: int = 32, n_levels: int = 16
 ) -> dict[str, float]:
-    """Three measures of the complexity of a function on the square [-1, 1]².
+    """Four measures of the complexity of a function on the square [-1, 1]².
 
     Parameters
     ----------
@@ -183,6 +184,8 @@ def sample_network_complexity(
 
     Raises
     ------
+    ImportError
+        If pandas is not installed.
     ValueError
         If a parameter is unusable.
 
@@ -200,6 +203,7 @@ def sample_network_complexity(
     True
     """
     owner = "sample_network_complexity"
+    pandas = import_pandas(owner)
     settings = {
         "activation": activation,
         "width": width,
@@ -219,7 +223,7 @@ def sample_network_complexity(
         stacks = sampler.stacks(settings)
         stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
         rows = [sampler.measure(settings, numbers) for numbers in stacks]
-    return _frame({"network": np.arange(n_networks)}, np.concatenate(rows))
+    return _frame(pandas, {"network": np.arange(n_networks)}, np.concatenate(rows))
 
 
 def complexity_sweep(
@@ -257,6 +261,8 @@ def complexity_sweep(
 
     Raises
     ------
+    ImportError
+        If pandas is not installed.
     ValueError
         If a parameter is unusable.
 
@@ -274,6 +280,7 @@ def complexity_sweep(
     True
     """
     owner = "complexity_sweep"
+    pandas = import_pandas(owner)
     check_count("n_networks", n_networks, 1, owner)
     _check_grid(n_points, n_levels, owner)
     points = _sweep_points(
@@ -287,7 +294,7 @@ def complexity_sweep(
     with one_thread():
         for key, numbers in progress_bar(work, len(work), "random networks", verbose):
             measured[key].append(sampler.measure(distinct[key], numbers))
-    return _sweep_frame(points, measured, n_networks)
+    return _sweep_frame(pandas, points, measured, n_networks)
 
 
 def _sweep_points(factors, activations, owner) -> list:
@@ -304,10 +311,8 @@ def _sweep_points(factors, activations, owner) -> list:
     return points
 
 
-def _sweep_frame(points, measured, n_networks):
+def _sweep_frame(pandas, points, measured, n_networks):
     """Return the tidy table of a sweep."""
-    import pandas as pd
-
     parts = []
     for factor, level, settings in points:
         label = activation_label(settings["activation"])
@@ -315,18 +320,16 @@ def _sweep_frame(points, measured, n_networks):
         key = {
             "factor": factor,
             # An object column, so that levels of all factors keep their types.
-            "level": pd.Series([shown] * n_networks, dtype=object),
+            "level": pandas.Series([shown] * n_networks, dtype=object),
             "activation": label,
             "network": np.arange(n_networks),
         }
-        parts.append(_frame(key, np.concatenate(measured[tuple(settings.items())])))
-    return pd.concat(parts, ignore_index=True)
+        parts.append(_frame(pandas, key, np.concatenate(measured[tuple(settings.items())])))
+    return pandas.concat(parts, ignore_index=True)
 
 
-def _frame(key, rows):
-    import pandas as pd
-
-    return pd.DataFrame({**key, **dict(zip(MEASURES, rows.T, strict=True))})
+def _frame(pandas, key, rows):
+    return pandas.DataFrame({**key, **dict(zip(MEASURES, rows.T, strict=True))})
 
 
 class _Sampler:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from skibias._counts import check_count
 from skibias._fixed_activation import network_activation
+from skibias._frames import import_pandas
 from skibias._runtime import draw_seed, one_thread, progress_bar
 from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
@@ -24,7 +26,6 @@ from skibias.redshift._validation import (
     activation_label,
     check_activation,
     check_activations,
-    check_count,
     check_factors,
     check_magnitude,
     scaled_activation,
@@ -94,6 +95,8 @@ def transformer_sweep(
 
     Raises
     ------
+    ImportError
+        If pandas is not installed.
     ValueError
         If a parameter is unusable.
 
@@ -109,6 +112,7 @@ def transformer_sweep(
     True
     """
     owner = "transformer_sweep"
+    pandas = import_pandas(owner)
     for name, count, least in (
         ("n_networks", n_networks, 1),
         ("n_symbols", n_symbols, 2),
@@ -135,7 +139,7 @@ def transformer_sweep(
         unit = _random_phrases(n_symbols, length, seed)
         for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
             phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
-    return _sweep_frame(points, phrases, unit)
+    return _sweep_frame(pandas, points, phrases, unit)
 
 
 def _sweep_points(factors, activations, baseline, owner) -> list:
@@ -177,19 +181,17 @@ def _random_phrases(n_symbols, length, seed) -> float:
     return float(np.mean([lz_phrases(sequence) for sequence in sequences.tolist()]))
 
 
-def _sweep_frame(points, phrases, unit):
+def _sweep_frame(pandas, points, phrases, unit):
     """Return the tidy table of a sweep."""
-    import pandas as pd
-
     parts = []
     for factor, level, settings in points:
         lz = np.array(phrases[tuple(settings.items())], dtype=np.float64)
         shown = activation_label(level) if factor == "activation" else level
         parts.append(
-            pd.DataFrame(
+            pandas.DataFrame(
                 {
                     "factor": factor,
-                    "level": pd.Series([shown] * len(lz), dtype=object),
+                    "level": pandas.Series([shown] * len(lz), dtype=object),
                     "activation": activation_label(settings["activation"]),
                     "network": np.arange(len(lz)),
                     "lz": lz,
@@ -197,4 +199,4 @@ def _sweep_frame(points, phrases, unit):
                 }
             )
         )
-    return pd.concat(parts, ignore_index=True)
+    return pandas.concat(parts, ignore_index=True)

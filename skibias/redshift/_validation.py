@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from collections.abc import Mapping
+from numbers import Real
 
 import numpy as np
 
@@ -11,15 +12,6 @@ from skibias._spline_activation import SplineActivation
 from skibias.engine.activations import FIXED_FUNCTIONS
 
 ACTIVATIONS = tuple(name for name in FIXED_FUNCTIONS if name != "identity")
-
-
-def check_count(name, count, least, owner) -> None:
-    """Raise unless ``count`` is an integer of at least ``least``."""
-    if isinstance(count, bool) or not isinstance(count, Integral) or count < least:
-        raise ValueError(
-            f"The {name!r} parameter of {owner} must be an integer of at least {least}. "
-            f"Got {count!r} instead."
-        )
 
 
 def check_magnitude(name, magnitude, owner) -> None:
@@ -84,7 +76,7 @@ def check_factors(factors, known, owner) -> dict:
                 f"The 'factors' parameter of {owner} must name some of {tuple(known)}. "
                 f"Got {name!r} instead."
             )
-    if not isinstance(factors, dict):
+    if not isinstance(factors, Mapping):
         return {name: known[name] for name in factors}
     for name, levels in factors.items():
         if isinstance(levels, str) or len(levels) == 0:
