@@ -189,6 +189,36 @@ def test_the_gain_that_readme_and_comparison_name():
     assert f"root mean squared error is {-change:.1f} % lower" in page("README.md")
 
 
+def test_what_the_default_is_ahead_of_and_by_how_much():
+    pages = {
+        "hist_gradient_boosting": ["docs/tabular.md"],
+        "lightgbm": ["docs/tabular.md"],
+        "catboost": ["docs/tabular.md"],
+        "realmlp": ["docs/tabular.md", "docs/comparison.md"],
+    }
+    for reference, names in pages.items():
+        by_set = comparison.paired_differences(shared(CLASSIFICATION), "test_score", reference)
+        ahead = comparison.means_over_sets(by_set).set_index("model").loc["default"]
+        claim = f"{ahead['mean']:+.2f} ± {ahead['standard_error']:.2f}"
+        lead = by_set.set_index(["set", "model"]).loc[("electricity", "default"), "mean"]
+        for name in names:
+            assert claim in page(name), (name, claim)
+            assert reference != "realmlp" or f"{lead:+.2f}" in page(name), lead
+
+
+def test_the_lead_of_embeddings_on_one_split():
+    first = TABULAR.query("split == 0").pivot(index="set", columns="model", values="test_score")
+    ahead = 100 * first[["mlp_ple", "mlp_plr"]].sub(first["default"], axis=0)
+    for name in ("jannis", "MagicTelescope"):
+        assert (ahead.loc[name] > 0).all()
+    for name in ("covertype", "electricity"):
+        assert (ahead.loc[name] < 0).all()
+    text = " ".join(page("docs/comparison.md").split())
+    assert "there by {:.2f} and {:.2f} points".format(*ahead.loc["MagicTelescope"]) in text
+    behind = -ahead.loc[["bank-marketing", "california"], "mlp_plr"]
+    assert "by {:.2f} and {:.2f}".format(*behind) in text
+
+
 # What it costs
 
 
@@ -273,6 +303,7 @@ def test_ratios_and_memory_of_the_limits():
     trees, mlp = (
         default / wide["seconds", name] for name in ("hist_gradient_boosting", "sklearn_mlp")
     )
+    assert f"{default.loc[10, 1000]:.0f} seconds for 1,000 rows of ten columns" in page("README.md")
     memory = wide["mb_above_import", "default"].xs(10_000, level="rows")
     lost = 100 * (wide["accuracy", "hist_gradient_boosting"] - wide["accuracy", "default"])
     limits, readme = (
