@@ -71,7 +71,9 @@ for key, rows in effects.groupby(["factor", "activation", "level"], sort=False, 
     print(f"{factor:<20}{activation:<9}{change:<24}" + "".join(f"{cell:>26}" for cell in cells))
 
 print("\nSpearman correlation between the measures, over all networks:")
-print(sweep[list(MEASURES)].corr("spearman").round(2).to_string())
+correlations = sweep[list(MEASURES)].corr("spearman")
+save(correlations.reset_index(names="measure"), "measures")
+print(correlations.round(2).to_string())
 
 # %%
 # Sequences

@@ -23,6 +23,7 @@ SCALINGS = ("quantile", "robust", "minmax", "standard")
 # Rows that learning and choosing look at; the cost of both does not grow beyond them.
 CHOOSING_ROWS, CHOOSING_HELD_OUT = 50_000, 10_000
 SOFT_LIMIT = 3.0  # of robustly scaled columns
+ROUNDING = 1e-12  # relative to a value: not more than errors of its last digits add up to
 MAX_QUANTILES = 1000
 CLOSEST_KNOTS = 1e-290  # slopes between knots further apart than this stay finite
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # as in Fibonacci hashing
@@ -42,8 +43,9 @@ def make_scaler(scaling, n_rows):
     ----------
     scaling : {"quantile", "robust", "minmax", "standard"} or None
         "quantile": ranks spread evenly over [-1, 1]; "robust": median 0 and interquartile range
-        1, values far outside drawn in smoothly to (-3, 3); "minmax": linear to [-1, 1] (P E.4);
-        "standard": zero mean and unit variance; None: columns as they are.
+        1, values far outside drawn in smoothly to (-3, 3), and where most values are the same,
+        the median distance of the others 1; "minmax": linear to [-1, 1] (P E.4); "standard":
+        zero mean and unit variance; None: columns as they are.
     n_rows : int
         Rows it will be fitted to.
     """
@@ -52,12 +54,36 @@ def make_scaler(scaling, n_rows):
         ranks = QuantileTransformer(n_quantiles=n_quantiles, subsample=None)
         return make_pipeline(ranks, MinMaxScaler((-1, 1)))
     if scaling == "robust":
-        return make_pipeline(RobustScaler(), FunctionTransformer(_soft_clip))
+        return make_pipeline(_RobustScaler(), FunctionTransformer(_soft_clip))
     if scaling == "minmax":
         return MinMaxScaler((-1, 1))
     if scaling == "standard":
         return StandardScaler()
     return FunctionTransformer()
+
+
+class _RobustScaler(RobustScaler):
+    """Scales every column that varies, whatever its units and however often one value occurs.
+
+    `RobustScaler` leaves a column in its own units where the quartiles are as good as equal: its
+    other values may then be too small to be seen or, clipped softly, all alike.
+    """
+
+    def fit(self, X, y=None):
+        super().fit(X)
+        quartiles = np.quantile(X, (0.25, 0.75), axis=0)
+        self.scale_ = np.array(list(map(_spread, X.T, self.center_, *quartiles)))
+        return self
+
+
+def _spread(x, median, low, high) -> float:
+    """Return the quartiles' distance, or the median distance of the values beside the median."""
+    rounding = ROUNDING * abs(median)  # what may be left of a constant that was computed
+    if high - low > rounding:
+        return high - low
+    distances = np.abs(x - median)
+    others = distances[distances > rounding]
+    return np.median(others) if len(others) else 1.0
 
 
 def _soft_clip(x):

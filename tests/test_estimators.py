@@ -411,6 +411,19 @@ def test_robust_scaling_is_linear_inside_and_bounded_outside():
     assert (np.diff(scaled[:-2, 0]) > 0).all()
 
 
+def test_robust_scaling_tells_values_apart_where_most_are_zero_and_in_any_units():
+    mostly_zero = np.r_[np.zeros(80), np.linspace(5, 15, 21)]
+    units = 1e-27 * np.linspace(-1, 1, 101)
+    constant = 0.1 + 1e-17 * np.arange(101) % 2
+    X = np.column_stack([mostly_zero, 1e6 * mostly_zero, units, constant])
+    scaled = make_scaler("robust", len(X)).fit_transform(X)
+    np.testing.assert_allclose(scaled[:, 0], scaled[:, 1])
+    assert (scaled[:80, 0] == 0).all()
+    assert np.diff(scaled[80:, 0]).min() > 0.03
+    assert np.ptp(scaled[:, 2]) == pytest.approx(2, rel=0.1)
+    assert (np.abs(scaled[:, 3]) < 1e-15).all()
+
+
 @pytest.mark.parametrize(("n_rows", "n_columns"), [(30, 1), (30, 5), (120, 200), (3, 2)])
 def test_small_and_wide_tables(n_rows, n_columns):
     random = np.random.default_rng(0)

@@ -70,7 +70,23 @@ def test_tuning_looks_at_validation_rows_only(tmp_path):
     assert "test" not in records[0]
 
 
-# Targets and scores.
+def test_choices_look_at_validation_rows_only(tmp_path):
+    records = records_of("image_choices.py", tmp_path)
+    assert len(records) == 8 * 2 * 3  # choices, activations, seeds
+    assert "test" not in records[0]
+
+
+# Scales, targets and scores.
+
+
+def test_scales_of_images(part):
+    tasks, choices = part("image_tasks"), part("image_choices")
+    images = tasks.load_images("fashion", tasks.QUICK)
+    images = {name: choices.scaled(images, scale).train.X for name, scale in choices.SCALES.items()}
+    assert (images["from -1 to 1"].min(), images["from -1 to 1"].max()) == (-1, 1)
+    for name, spread in (("centred", 1), ("centred, halved", 0.5)):
+        np.testing.assert_allclose(images[name].mean(0), 0, atol=1e-6)
+        np.testing.assert_allclose(np.sqrt((images[name] ** 2).mean()), spread, rtol=1e-5)
 
 
 def test_class_numbers_are_spread_evenly_and_found_again(part):
