@@ -57,6 +57,28 @@ def test_accuracies_of_images():
     assert differences(tables(page(IMAGES))[heading], expected) == []
 
 
+def test_choices_of_images(command):
+    scales = command("image_choices").SCALES
+    networks = csv("reproduction/image_choices.csv")
+    accuracies = networks.set_index(["choice", "set", "depth", "activation", "seed"])["validation"]
+    accuracies = 100 * accuracies.unstack("seed")
+    medians = accuracies.median(axis=1).unstack()
+    own = [
+        [None, *medians.loc["short schedule", *key], medians.loc["long schedule", *key].iloc[1]]
+        for key in (("mnist", 1), ("fashion", 3))
+    ]
+    heading = "regression, from zeros | ReLU | short schedule | long schedule"
+    assert differences(tables(page(IMAGES))[heading], own) == []
+    own = []
+    for scale in scales:
+        relu, learned = (
+            accuracies.loc[scale, "fashion", 1, name] for name in ("ReLU", "learned from zeros")
+        )
+        own.append([None, relu.median(), learned.median(), (learned - relu).median()])
+    heading = "inputs | ReLU | learned from zeros | gain"
+    assert differences(tables(page(IMAGES))[heading], own) == []
+
+
 def test_ablations_of_images(command):
     ablations = command("image_ablations").tables_of(records("image_ablations"))
     expected = [
