@@ -410,6 +410,14 @@ def test_kernel():
     readme = " ".join(page("README.md").split())
     assert f"takes {one:.2f} times as long as `torch.tanh` on one thread" in readme
     assert f"and {two:.2f} times on two" in readme
+    frozen = csv("performance/kernel.csv").query("functions == 'shared' and `pass` == 'frozen'")
+    frozen = frozen.set_index(["place", "size"])["/ tanh"]
+    alone = frozen["cpu, 1 thread"]
+    claim = f"{alone.min():.1f} to {alone.max():.1f} times as long as"
+    assert (alone.idxmin(), alone.idxmax()) == (1_000_000, 10_000)
+    for name in ("docs/performance.md", "docs/user_guide/torch_models.md", "docs/design.md"):
+        assert claim in " ".join(page(name).split())
+    assert (frozen["cpu, 2 threads"] > 1).all()
 
 
 GPU_KERNEL = "numbers | pass | ms | spline / ReLU | spline / tanh | spline / GELU"
