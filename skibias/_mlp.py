@@ -516,10 +516,15 @@ class _LearnedActivationMLP(BaseEstimator):
         Raises
         ------
         ValueError
-            If there is no such layer.
+            If there is no such layer, or none at all.
         """
         X = self._checked(X)
         n_layers = len(self._architecture_.hidden_layer_sizes)
+        if n_layers == 0:
+            raise ValueError(
+                "The 'hidden_layer_sizes' parameter must name a layer for hidden_representation. "
+                "Got () instead."
+            )
         if not isinstance(layer, Integral) or not -n_layers <= layer < n_layers:
             raise ValueError(
                 f"The 'layer' parameter of hidden_representation must be an integer in "

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias._mlp import _LearnedActivationMLP
 from skibias._spline_activation import SplineActivation
 from skibias._transformer import IAFTransformer
 from skibias.plots._figure import COLOR_MAP, finish, pyplot
 
-NETWORKS = (LearnedActivationMLPClassifier, LearnedActivationMLPRegressor)
 DEFAULT_RANGE = (-5.0, 5.0)  # of functions without knots
 N_POINTS = 201
 N_BINS = 40
@@ -109,9 +108,10 @@ class ActivationDisplay:
         TypeError
             If it is an estimator of another kind, a pipeline for example.
         ValueError
-            If the number of feature names is wrong.
+            If the number of feature names is wrong, or there is no function to draw: no hidden
+            layer, and columns that are only scaled.
         """
-        if not isinstance(estimator, (*NETWORKS, IAFTransformer)):
+        if not isinstance(estimator, (_LearnedActivationMLP, IAFTransformer)):
             raise TypeError(
                 "The 'estimator' parameter of ActivationDisplay must be one of skibias's "
                 f"estimators or an IAFTransformer. Got {type(estimator).__name__} instead; of a "
@@ -121,6 +121,11 @@ class ActivationDisplay:
         feature_names = _feature_names(estimator, feature_names)[:max_features]
         hidden, inputs = _functions(estimator)
         inputs = inputs[:max_features]
+        if not hidden and not inputs:
+            raise ValueError(
+                "The 'estimator' parameter of ActivationDisplay must have functions. Got one "
+                "without hidden layers, whose columns are only scaled, instead."
+            )
         return cls.from_functions(
             hidden + inputs,
             names=_hidden_names(len(hidden)) + feature_names[: len(inputs)],
@@ -221,10 +226,9 @@ def _functions(estimator) -> tuple[list, list]:
     if isinstance(estimator, IAFTransformer):
         return [], list(estimator.activations_)
     hidden = estimator.activation_
-    return (
-        list(hidden) if isinstance(hidden, list) else [hidden],
-        list(estimator._inputs_of(0) or []),
-    )
+    hidden = list(hidden) if isinstance(hidden, list) else [hidden]
+    has_hidden_layers = bool(estimator._architecture_.hidden_layer_sizes)
+    return hidden if has_hidden_layers else [], list(estimator._inputs_of(0) or [])
 
 
 def _reaching(estimator, X, n_hidden, n_inputs) -> list[np.ndarray]:

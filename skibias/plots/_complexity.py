@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from skibias._typing import Frame
 from skibias.complexity import complexity_report
-from skibias.plots._figure import PAPER_WIDTH, finish, panels
+from skibias.plots._figure import PAPER_WIDTH, finish, panels, pyplot
 
 OWNER = "ComplexityDisplay"
 MEASURE_NAMES = {
@@ -99,7 +99,15 @@ class ComplexityDisplay:
         Returns
         -------
         ComplexityDisplay
+
+        Raises
+        ------
+        ImportError
+            If matplotlib or pandas is not installed.
+        ValueError
+            If there is no such measure, or a further parameter is unusable.
         """
+        pyplot(OWNER)  # before any work
         report = complexity_report(estimators, X, y, measures=(measure,), **parameters)
         return cls.from_report(report, measure=measure, ax=ax)
 

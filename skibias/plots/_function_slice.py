@@ -16,7 +16,7 @@ from skibias._counts import check_count
 from skibias._typing import ResponseMethod
 from skibias.complexity._response import find_response
 from skibias.complexity._tables import container_of, numeric_columns
-from skibias.plots._figure import finish, panels
+from skibias.plots._figure import finish, panels, pyplot
 
 OWNER = "FunctionSliceDisplay"
 SHOWN_SHARE = (0.01, 0.99)  # quantiles of a column between which it is shown
@@ -115,11 +115,14 @@ class FunctionSliceDisplay:
 
         Raises
         ------
+        ImportError
+            If matplotlib is not installed.
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         ValueError
             If there is no such row, column or output, or a plane is asked of a single column.
         """
+        pyplot(OWNER)  # before any work
         check_count("n_points", n_points, 2, OWNER)
         response = find_response(estimator, response_method, OWNER)
         columns = numeric_columns(X, OWNER)

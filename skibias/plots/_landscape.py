@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skibias._counts import check_count
 from skibias._learning import engine_rows
-from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias._mlp import _LearnedActivationMLP
 from skibias._runtime import one_thread, side_by_side
 from skibias._typing import RandomState
 from skibias.complexity import sample_paths
@@ -28,10 +28,9 @@ from skibias.engine.landscape import (
     variation_measure,
 )
 from skibias.engine.losses import LOSSES
-from skibias.plots._figure import COLOR_MAP, finish, panels
+from skibias.plots._figure import COLOR_MAP, finish, panels, pyplot
 
 OWNER = "LandscapeDisplay"
-NETWORKS = (LearnedActivationMLPClassifier, LearnedActivationMLPRegressor)
 MARGIN = 0.2  # around the trajectory, of its own range
 LOG_RANGE = 30  # ratio of losses from which colours follow their logarithm
 
@@ -131,17 +130,22 @@ class LandscapeDisplay:
         ------
         TypeError
             If it is an estimator of another kind.
+        ImportError
+            If matplotlib is not installed.
         ValueError
-            If a number is too small, the trajectory is of another network, or there is no such
-            network.
+            If a number is too small, X and y do not have as many rows, y holds other classes or
+            another number of values per row, the trajectory is of another network, or there is
+            no such network.
         """
+        pyplot(OWNER)  # before any work
         _check_estimator(estimator, network)
-        counts = {"n_steps": (n_steps, 2), "n_rows": (n_rows, 1), "n_points": (n_points, 2)}
-        for name, (count, least) in counts.items():
+        counts = {"n_steps": (n_steps, 2), "n_rows": (n_rows, 1), "n_paths": (n_paths, 1)}
+        for name, (count, least) in (counts | {"n_points": (n_points, 2)}).items():
             check_count(name, count, least, OWNER)
         random = check_random_state(random_state)
         X = estimator._checked(X)
         y = np.asarray(y)
+        _check_targets(estimator, X, y)
         with one_thread() as n_threads:
             _, center, _, _ = estimator._trained_network(network, X[:1])
             plane = _plane(estimator, center, trajectory, network, (extent, n_steps), random)
@@ -216,7 +220,7 @@ class _Plane(NamedTuple):
 
 
 def _check_estimator(estimator, network) -> None:
-    if not isinstance(estimator, NETWORKS):
+    if not isinstance(estimator, _LearnedActivationMLP):
         raise TypeError(
             f"The 'estimator' parameter of {OWNER} must be one of skibias's estimators. "
             f"Got {type(estimator).__name__} instead; of a pipeline, pass the step."
@@ -226,6 +230,17 @@ def _check_estimator(estimator, network) -> None:
         raise ValueError(
             f"The 'network' parameter of {OWNER} must be an integer in "
             f"[0, {len(estimator.weights_) - 1}]. Got {network!r} instead."
+        )
+
+
+def _check_targets(estimator, X, y) -> None:
+    check_consistent_length(X, y)
+    encoding = estimator._encoding_
+    encoding.numbers(y)  # raises where a class is unknown
+    if encoding.classes is None and y.size != len(y) * encoding.n_outputs:
+        raise ValueError(
+            f"The 'y' parameter of {OWNER} must hold {encoding.n_outputs} values per row. "
+            f"Got an array of shape {y.shape} instead."
         )
 
 

@@ -6,7 +6,7 @@ Notation: S restarts, t outer steps, s snapshots, p points, c channels.
 from __future__ import annotations
 
 import os
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -14,12 +14,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._learner import ActivationLearner
-from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias._mlp import _LearnedActivationMLP
 from skibias._spline_activation import SplineActivation
 from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, finish, panels, pyplot
 
 OWNER = "MetaLearningDisplay"
-NETWORKS = (LearnedActivationMLPClassifier, LearnedActivationMLPRegressor)
 KINDS = ("activation", "inputs")
 SMOOTHED_SHARE = 0.05  # of the outer steps, in the running mean of the loss
 N_POINTS = 201
@@ -166,7 +165,9 @@ ActivationLearner
             finish(panel)
         return self
 
-    def save_animation(self, path: str | os.PathLike[str], *, frames_per_second: int = 10) -> None:
+    def save_animation(
+        self, path: str | os.PathLike[str], *, frames_per_second: float = 10
+    ) -> None:
         """Write the changing shape as an animated GIF.
 
         Parameters
@@ -180,7 +181,14 @@ ActivationLearner
         ------
         ImportError
             If matplotlib is not installed.
+        ValueError
+            If ``frames_per_second`` is not a positive number.
         """
+        if not isinstance(frames_per_second, Real) or not 0 < frames_per_second < np.inf:
+            raise ValueError(
+                f"The 'frames_per_second' parameter of {OWNER} must be a positive number. "
+                f"Got {frames_per_second!r} instead."
+            )
         plt = pyplot(OWNER)
         from matplotlib.animation import FuncAnimation, PillowWriter
 
@@ -230,7 +238,7 @@ def _history(estimator, kind):
         if not hasattr(estimator, "history_"):
             raise NotFittedError("This ActivationLearner has not learned yet: call 'learn' first.")
         histories = {"activation": estimator.history_}
-    elif isinstance(estimator, NETWORKS):
+    elif isinstance(estimator, _LearnedActivationMLP):
         check_is_fitted(estimator)
         histories = estimator.meta_history_
     else:

@@ -26,8 +26,8 @@ LEARNER = ActivationLearner(n_outer_steps=3, n_restarts=1, horizon=10)
 
 def network(estimator_class=LearnedActivationMLPClassifier, **parameters):
     """Fit a small network to iris in a moment."""
-    parameters = {"learner": LEARNER, "max_iter": 3, "random_state": 0} | parameters
-    return estimator_class((8, 8), **parameters).fit(X, Y)
+    settings = {"hidden_layer_sizes": (8, 8), "learner": LEARNER, "max_iter": 3, "random_state": 0}
+    return estimator_class(**settings | parameters).fit(X, Y)
 
 
 @pytest.fixture(scope="module")
@@ -204,6 +204,15 @@ def test_unfitted_estimators_are_refused(estimator):
 def test_other_estimators_are_refused(estimator):
     with pytest.raises(TypeError, match="'estimator' parameter of ActivationDisplay"):
         ActivationDisplay.from_estimator(estimator)
+
+
+def test_a_network_without_hidden_layers_shows_input_functions_only():
+    model = network(hidden_layer_sizes=())
+    display = ActivationDisplay.from_estimator(model, X)
+    assert len(display.axes_) == len(display.reaching) == X.shape[1]
+    model.set_params(input_activations=None).fit(X, Y)
+    with pytest.raises(ValueError, match="without hidden layers, whose columns are only scaled"):
+        ActivationDisplay.from_estimator(model)
 
 
 def test_wrong_counts_are_refused(transformer):

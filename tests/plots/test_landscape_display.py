@@ -168,9 +168,16 @@ def test_the_global_generator_and_the_model_stay_as_they_were():
 
 def test_unusable_choices_are_refused():
     model, _ = fit(activation="tanh")
-    for name, least in {"n_steps": 2, "n_rows": 1, "n_points": 2}.items():
+    for name, least in {"n_steps": 2, "n_rows": 1, "n_paths": 1, "n_points": 2}.items():
         with pytest.raises(ValueError, match=f"'{name}' .* at least {least}. Got 0 instead"):
             draw(model, **{name: 0})
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        draw(model, data=(X, Y[:-1]))
+    with pytest.raises(ValueError, match=r"among \[0, 1, 2\]\. Got \[7\] instead"):
+        draw(model, data=(X, np.full(len(X), 7)))
+    regressor, _ = fit(LearnedActivationMLPRegressor, activation="tanh")
+    with pytest.raises(ValueError, match=r"'y' .* 1 values per row\. Got .* \(150, 2\)"):
+        draw(regressor, data=(X, X[:, :2]))
     with pytest.raises(TypeError, match="Got KNeighborsClassifier instead"):
         draw(KNeighborsClassifier().fit(X, Y))
     with pytest.raises(ValueError, match=r"'network' .* \[0, 1\]\. Got 2 instead"):

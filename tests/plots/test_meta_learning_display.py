@@ -79,8 +79,11 @@ def test_the_animation_has_a_frame_for_every_snapshot(model, tmp_path):
     assert plt.get_fignums() == open_figures
 
 
-def test_unusable_choices_are_refused(model):
+def test_unusable_choices_are_refused(model, tmp_path):
     draw = MetaLearningDisplay.from_estimator
+    with pytest.raises(ValueError, match="'frames_per_second' .* positive number. Got 0 instead"):
+        draw(model).save_animation(tmp_path / "shape.gif", frames_per_second=0)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(ValueError, match=r"'kind' .*\. Got 'weights' instead"):
         draw(model, kind="weights")
     with pytest.raises(ValueError, match=r"'restart' .* \[0, 1\]\. Got 2 instead"):
