@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,54 @@ def test_engine_imports_only_torch_and_the_standard_library():
         if file.startswith("engine/") and not is_allowed_in_engine(name)
     ]
     assert offenders == []
+
+
+def layers():
+    """Return the rows of the table of docs/design.md: names of files, and folders with a slash."""
+    found = []
+    for line in (ROOT / "docs" / "design.md").read_text(encoding="utf-8").splitlines():
+        if line.startswith("| `"):
+            names, folder = [], ""
+            for name in re.findall(r"`([^`]+)`", line.split("|")[1]):
+                folder = name[: name.rfind("/") + 1] or folder
+                names.append(folder + name.rpartition("/")[2])
+            found.append(names)
+    return found
+
+
+def rows_of(path, table):
+    """List the numbers of the rows in which a file of the package stands, by itself or folder."""
+    return [
+        number
+        for number, names in enumerate(table)
+        for name in names
+        if path == name or (name.endswith("/") and path.startswith(name))
+    ]
+
+
+def file_of(name):
+    """Return the file of the package, relative to it, that a dotted name leads to."""
+    parts = name.split(".")[1:]
+    while parts:
+        for path in ("/".join(parts) + ".py", "/".join([*parts, "__init__.py"])):
+            if (PACKAGE / path).exists():
+                return path
+        parts.pop()
+    return "__init__.py"
+
+
+def test_files_import_from_their_own_row_and_those_above():
+    table = layers()
+    row = {}
+    for path in PACKAGE.rglob("*.py"):
+        relative = path.relative_to(PACKAGE).as_posix()
+        (row[relative],) = rows_of(relative, table)  # every file stands in the table once
+    upwards = [
+        (file, name)
+        for file, name, _ in package_imports()
+        if is_within(name, "skibias") and row[file_of(name)] > row[file]
+    ]
+    assert upwards == []
 
 
 def test_skorch_is_known_to_one_file():
