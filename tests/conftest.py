@@ -18,6 +18,16 @@ def ctrl_c_interrupts():
 
 
 @pytest.fixture
+def kept_thread_count():
+    """Leave torch the number of threads that it has."""
+    import torch
+
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def closed_figures():
     """Close what a test has drawn."""
     from matplotlib import pyplot

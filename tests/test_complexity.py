@@ -648,6 +648,16 @@ def test_what_the_report_refuses(arguments, message):
         complexity_report(**arguments)
 
 
+def test_the_report_takes_paths_for_measures_along_them(iris):
+    model = LogisticRegression(max_iter=1000).fit(*iris)
+    paths = sample_paths(*iris)
+    report = complexity_report({"linear": model}, paths, measures=["tv", "lz"])
+    expected = complexity_report({"linear": model}, *iris, measures=["tv", "lz"])
+    pd.testing.assert_frame_equal(report, expected.drop(columns="score"))
+    with pytest.raises(ValueError, match="'measures' parameter.*where X holds paths"):
+        complexity_report({"linear": model}, paths)
+
+
 def test_all_but_the_report_works_without_pandas():
     code = (
         "import sys\n"

@@ -242,21 +242,18 @@ def test_many_columns_or_few_rows_get_fewer_channels():
     assert trained_channels(400, 128) == 4
 
 
+@pytest.mark.usefixtures("kept_thread_count")
 @pytest.mark.parametrize("make", [quick_classifier, quick_regressor])
 def test_threads_do_not_change_the_result_nor_the_caller(make, iris):
     X, y = iris
-    before = torch.get_num_threads()
     results = []
-    try:
-        for n_threads in (1, 2):
-            torch.set_num_threads(n_threads)
-            torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
-            results.append(make().fit(X, y))
-            assert torch.get_num_threads() == n_threads
-            assert torch.equal(torch.get_rng_state(), torch_state)
-            assert np.array_equal(np.random.get_state()[1], numpy_state)
-    finally:
-        torch.set_num_threads(before)
+    for n_threads in (1, 2):
+        torch.set_num_threads(n_threads)
+        torch_state, numpy_state = torch.get_rng_state(), np.random.get_state()[1].copy()
+        results.append(make().fit(X, y))
+        assert torch.get_num_threads() == n_threads
+        assert torch.equal(torch.get_rng_state(), torch_state)
+        assert np.array_equal(np.random.get_state()[1], numpy_state)
     np.testing.assert_array_equal(results[0].weights_, results[1].weights_)
     np.testing.assert_array_equal(
         results[0].candidates_["screening_score"], results[1].candidates_["screening_score"]

@@ -122,3 +122,20 @@ def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):
     every = itertools.product(("shared", "per layer", "per feature"), names)
     assert passes == [pair for pair in every if pair != ("per feature", "frozen")]
     assert all(float(row[name]) > 0 for row in rows for name in ("ms", "/ tanh", "MB", "MB relu"))
+
+
+@pytest.mark.parametrize(
+    ("script", "columns"),
+    [
+        ("bench_meta_step", ("outer ms", "outer/tanh", "MB")),
+        ("bench_schedules", ("loss",)),
+    ],
+)
+def test_benchmarks_of_learning_keep_their_numbers(script, columns, tmp_path):
+    arguments = ("--quick", "--output", "table.csv")
+    result = run(f"benchmarks/{script}.py", *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
+    assert result.returncode == 0, result.stderr
+    with open(tmp_path / "table.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    assert all(float(row[name]) > 0 for row in rows for name in columns)

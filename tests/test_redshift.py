@@ -136,16 +136,16 @@ def test_fewer_networks_are_the_first_of_more_whatever_the_stacks(monkeypatch):
     pd.testing.assert_frame_equal(sample_network_complexity("sin", n_networks=7, **settings), more)
 
 
+@pytest.mark.usefixtures("kept_thread_count")
 def test_same_seed_same_result_and_global_state_untouched():
     settings = {"n_networks": 3, "n_points": 8}
     torch.manual_seed(0)
     np.random.seed(0)
-    state, n_threads = torch.get_rng_state(), torch.get_num_threads()
+    state = torch.get_rng_state()
     numpy_state = np.random.get_state()[1].copy()
     first = sample_network_complexity(random_state=5, **settings)
     torch.set_num_threads(2)
     second = sample_network_complexity(random_state=5, **settings)
-    torch.set_num_threads(n_threads)
     pd.testing.assert_frame_equal(first, second)
     transformer_sweep({"depth": (1,)}, n_networks=2, length=5, random_state=5)
     assert torch.equal(torch.get_rng_state(), state)

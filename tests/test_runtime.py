@@ -56,6 +56,7 @@ def test_workers_run_torch_on_one_thread():
     assert torch.get_num_threads() == before
 
 
+@pytest.mark.usefixtures("kept_thread_count")
 def test_threads_stay_alone_when_another_fit_has_set_the_count():
     def thread_counts():
         with one_thread():
@@ -73,6 +74,7 @@ def test_threads_stay_alone_when_another_fit_has_set_the_count():
         assert future.result() == {1}
 
 
+@pytest.mark.usefixtures("kept_thread_count")
 def test_calls_that_overlap_leave_the_count_of_the_process():
     def first():
         with one_thread():
@@ -86,16 +88,12 @@ def test_calls_that_overlap_leave_the_count_of_the_process():
             second_inside.set()
             first_left.wait()
 
-    before = torch.get_num_threads()
     torch.set_num_threads(2)
     entered, second_inside, first_left = (threading.Event() for _ in range(3))
-    try:
-        with ThreadPoolExecutor(2) as pool:
-            wait([pool.submit(first), pool.submit(second)])
-        with ThreadPoolExecutor(1) as pool:
-            assert pool.submit(torch.get_num_threads).result() == 2
-    finally:
-        torch.set_num_threads(before)
+    with ThreadPoolExecutor(2) as pool:
+        wait([pool.submit(first), pool.submit(second)])
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == 2
 
 
 def test_seeds_follow_the_random_state():

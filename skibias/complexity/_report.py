@@ -58,7 +58,8 @@ def complexity_report(
     ----------
     estimators : dict or list of (str, object)
         Fitted estimators, functions of points or torch modules by name, as in `tv_complexity`.
-    X : array-like or frame of shape (n_samples, n_features)
+    X : array-like or frame of shape (n_samples, n_features), or Paths
+        Rows; or what `sample_paths` returns, for measures along paths alone and without y.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
         The two ends of a path differ in y; without y, in X.
     measures : str or sequence of str, default=("tv", "fourier", "polynomial", "lz", "geometric")
@@ -108,6 +109,11 @@ def complexity_report(
     pandas = import_pandas(OWNER)
     named = _named(estimators)
     measures = _checked_measures(measures, n_points)
+    if isinstance(X, Paths) and "geometric" in measures:
+        raise ValueError(
+            f"The 'measures' parameter of {OWNER} must be among {tuple(PATH_MEASURES)} where X "
+            f"holds paths. Got {measures!r} instead."
+        )
     models = list(named.values())
     method = common_method(
         models, response_method, OWNER, parameter="estimators", order=COMMON_METHODS
