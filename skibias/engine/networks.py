@@ -114,7 +114,7 @@ def hidden_layers(
     representations = [x]
     for number, (matrix, bias) in enumerate(layers):
         previous = representations[-1]
-        current = activation(_affine(previous, matrix, bias), number)
+        current = activation(affine(previous, matrix, bias), number)
         if previous.shape[-1] == current.shape[-1]:
             current = current + previous
         representations.append(current)
@@ -126,10 +126,10 @@ def forward(
 ) -> Tensor:
     """Return the raw outputs (*R, n, o) of the networks ``weights`` (*R, P) for x (n, d)."""
     *hidden, last = unpack_layers(weights, architecture)
-    return _affine(hidden_layers(hidden, x, activation)[-1], *last)
+    return affine(hidden_layers(hidden, x, activation)[-1], *last)
 
 
-def _affine(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
+def affine(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:
     """Return x @ matrix + bias (*R, n, h).
 
     Rounded alike in stacks of any size where hidden widths are multiples of 4. Otherwise MKL's

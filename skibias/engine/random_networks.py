@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from skibias.engine.activations import Activation
+from skibias.engine.networks import affine
 
 GATES: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": torch.tanh,
@@ -102,7 +103,7 @@ def network_outputs(
     for number, layer in enumerate(network.hidden):
         gate = network.gates[number] if settings.gate else None
         h = _hidden_layer(h, layer, gate, number, settings, activation)
-    return apply_affine(network.last, h)
+    return affine(h, *network.last)
 
 
 def _hidden_layer(
@@ -117,24 +118,16 @@ def _hidden_layer(
 
     Pre-activations are normalised (N), and the input is added where the widths agree.
     """
-    z = apply_affine(layer, h)
+    z = affine(h, *layer)
     if settings.layer_normalization:
         z = normalize_layer(z)
     result = activation(z, number)
     if gate is not None:
         assert settings.gate is not None
-        result = result * GATES[settings.gate](apply_affine(gate, h))
+        result = result * GATES[settings.gate](affine(h, *gate))
     if settings.residual and result.shape == h.shape:
         result = result + h
     return result
-
-
-def apply_affine(layer: Affine, x: Tensor) -> Tensor:
-    """Return x @ matrix + bias (*R, n, outputs), rounded alike in stacks of any size."""
-    if layer.matrix.shape[-1] == 1:
-        # A matrix product with one column may round differently in stacks of different sizes.
-        return (x * layer.matrix.transpose(-1, -2)).sum(-1, keepdim=True) + layer.bias
-    return torch.matmul(x, layer.matrix) + layer.bias
 
 
 def normalize_layer(x: Tensor) -> Tensor:

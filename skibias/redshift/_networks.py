@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -32,8 +33,8 @@ from skibias.engine.random_networks import (
     network_outputs,
     stack_networks,
 )
+from skibias.redshift._sweep import key_of, sweep_points, sweep_table
 from skibias.redshift._validation import (
-    activation_label,
     check_activation,
     check_activations,
     check_factors,
@@ -223,7 +224,7 @@ def sample_network_complexity(
         stacks = sampler.stacks(settings)
         stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
         rows = [sampler.measure(settings, numbers) for numbers in stacks]
-    return _frame(pandas, {"network": np.arange(n_networks)}, np.concatenate(rows))
+    return pandas.DataFrame({"network": np.arange(n_networks)} | _columns(np.concatenate(rows)))
 
 
 def complexity_sweep(
@@ -283,53 +284,27 @@ def complexity_sweep(
     pandas = import_pandas(owner)
     check_count("n_networks", n_networks, 1, owner)
     _check_grid(n_points, n_levels, owner)
-    points = _sweep_points(
-        check_factors(factors, FACTORS, owner), check_activations(activations, owner), owner
+    points = sweep_points(
+        check_factors(factors, FACTORS, owner),
+        check_activations(activations, owner),
+        BASELINE,
+        partial(_check_settings, owner=owner),
     )
     sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
     # The baseline is a level of most factors: measured once.
-    distinct = {tuple(settings.items()): settings for *_, settings in points}
+    distinct = {key_of(settings): settings for *_, settings in points}
     work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
     measured = {key: [] for key in distinct}
     with one_thread():
         for key, numbers in progress_bar(work, len(work), "random networks", verbose):
             measured[key].append(sampler.measure(distinct[key], numbers))
-    return _sweep_frame(pandas, points, measured, n_networks)
+    columns = {key: _columns(np.concatenate(rows)) for key, rows in measured.items()}
+    return sweep_table(pandas, points, columns)
 
 
-def _sweep_points(factors, activations, owner) -> list:
-    """Return (factor, level, settings) for every level of every factor."""
-    points = []
-    for factor, levels in factors.items():
-        bases = levels if factor == "activation" else activations
-        for activation in bases:
-            own_levels = (activation,) if factor == "activation" else levels
-            for level in own_levels:
-                settings = {"activation": activation, **BASELINE, factor: level}
-                _check_settings(settings, owner)
-                points.append((factor, level, settings))
-    return points
-
-
-def _sweep_frame(pandas, points, measured, n_networks):
-    """Return the tidy table of a sweep."""
-    parts = []
-    for factor, level, settings in points:
-        label = activation_label(settings["activation"])
-        shown = activation_label(level) if factor == "activation" else level
-        key = {
-            "factor": factor,
-            # An object column, so that levels of all factors keep their types.
-            "level": pandas.Series([shown] * n_networks, dtype=object),
-            "activation": label,
-            "network": np.arange(n_networks),
-        }
-        parts.append(_frame(pandas, key, np.concatenate(measured[tuple(settings.items())])))
-    return pandas.concat(parts, ignore_index=True)
-
-
-def _frame(pandas, key, rows):
-    return pandas.DataFrame({**key, **dict(zip(MEASURES, rows.T, strict=True))})
+def _columns(rows) -> dict:
+    """Return the measures (n,) of rows (n, 4) by name."""
+    return dict(zip(MEASURES, rows.T, strict=True))
 
 
 class _Sampler:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ from skibias.engine.random_transformers import (
     greedy_sequences,
     stack_transformers,
 )
+from skibias.redshift._sweep import key_of, sweep_points, sweep_table
 from skibias.redshift._validation import (
-    activation_label,
     check_activation,
     check_activations,
     check_factors,
@@ -127,10 +128,15 @@ def transformer_sweep(
         )
     factors = check_factors(factors, TRANSFORMER_FACTORS, owner)
     baseline = {"weight_magnitude": weight_magnitude, "depth": depth}
-    points = _sweep_points(factors, check_activations(activations, owner), baseline, owner)
+    points = sweep_points(
+        factors,
+        check_activations(activations, owner),
+        baseline,
+        partial(_check_settings, owner=owner),
+    )
     sizes = TransformerSettings(n_symbols, PROMPT_LENGTH + length, width, N_HEADS)
     seed = draw_seed(random_state)
-    distinct = {tuple(settings.items()): settings for *_, settings in points}
+    distinct = {key_of(settings): settings for *_, settings in points}
     starts = range(0, n_networks, STACK_SIZE)
     stacks = [range(start, min(start + STACK_SIZE, n_networks)) for start in starts]
     work = [(key, stack) for key in distinct for stack in stacks]
@@ -139,21 +145,20 @@ def transformer_sweep(
         unit = _random_phrases(n_symbols, length, seed)
         for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
             phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
-    return _sweep_frame(pandas, points, phrases, unit)
+    columns = {key: _columns(np.array(own, dtype=np.float64), unit) for key, own in phrases.items()}
+    return sweep_table(pandas, points, columns)
 
 
-def _sweep_points(factors, activations, baseline, owner) -> list:
-    """Return (factor, level, settings) for every level of every factor."""
-    points = []
-    for factor, levels in factors.items():
-        for activation in levels if factor == "activation" else activations:
-            for level in (activation,) if factor == "activation" else levels:
-                settings = {"activation": activation, **baseline, factor: level}
-                check_activation(settings["activation"], owner)
-                check_magnitude("weight_magnitude", settings["weight_magnitude"], owner)
-                check_count("depth", settings["depth"], 1, owner)
-                points.append((factor, level, settings))
-    return points
+def _columns(phrases, unit) -> dict:
+    """Return the measures (n,) by name; ``unit`` is the phrases of random sequences."""
+    return {"lz": phrases, "relative_lz": phrases / unit}
+
+
+def _check_settings(settings, owner) -> None:
+    """Raise for an unusable activation, weight magnitude or depth."""
+    check_activation(settings["activation"], owner)
+    check_magnitude("weight_magnitude", settings["weight_magnitude"], owner)
+    check_count("depth", settings["depth"], 1, owner)
 
 
 def _phrases(settings, sizes, numbers, seed) -> list:
@@ -179,24 +184,3 @@ def _random_phrases(n_symbols, length, seed) -> float:
     generator = stream(seed, "random sequences")
     sequences = torch.randint(n_symbols, (N_RANDOM, length), generator=generator)
     return float(np.mean([lz_phrases(sequence) for sequence in sequences.tolist()]))
-
-
-def _sweep_frame(pandas, points, phrases, unit):
-    """Return the tidy table of a sweep."""
-    parts = []
-    for factor, level, settings in points:
-        lz = np.array(phrases[tuple(settings.items())], dtype=np.float64)
-        shown = activation_label(level) if factor == "activation" else level
-        parts.append(
-            pandas.DataFrame(
-                {
-                    "factor": factor,
-                    "level": pandas.Series([shown] * len(lz), dtype=object),
-                    "activation": activation_label(settings["activation"]),
-                    "network": np.arange(len(lz)),
-                    "lz": lz,
-                    "relative_lz": lz / unit,
-                }
-            )
-        )
-    return pandas.concat(parts, ignore_index=True)
