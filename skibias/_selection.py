@@ -97,6 +97,7 @@ class InputSet(NamedTuple):
 
     functions: list[SplineActivation]
     trained: bool  # every network goes on training its own copy
+    restart: int = 0  # its number in the table of candidates
 
 
 class Choice(NamedTuple):
@@ -128,8 +129,8 @@ def choose_network(estimator, problem: Problem) -> Choice:
     """
     problem = choosing_problem(problem, network_learner(estimator))
     inputs, activations = _learn_side_by_side(estimator, problem)
-    input_sets = inputs.options
-    numbers: list[int | None] = list(range(len(input_sets)))
+    input_sets = {own.restart: own for own in inputs.options}
+    numbers: list[int | None] = list(input_sets)
     if estimator.input_activations == "auto" or estimator.input_activations is None:
         numbers.insert(0, None)
     candidates = [
@@ -187,14 +188,17 @@ def choosing_problem(problem: Problem, learner) -> Problem:
 def learn_input_sets(
     learner, settings: InputSettings, problem: Problem, conditions: Conditions = UNLIMITED
 ) -> Found:
-    """Learn input functions on the training rows; the options are lists, one per restart."""
+    """Learn input functions on the training rows; the options are the sets of the restarts."""
     data = _learning_data(learner, choosing_problem(problem, learner), lambda X: X)
     learned = conditions.stage.result(
         lambda: learn_inputs(
             learner, data, problem.rows.X, settings, problem.seed, problem.device, conditions
         )
     )
-    sets = [own for own, gone in zip(learned.functions, learned.diverged, strict=True) if not gone]
+    sets = [
+        InputSet(learned.functions[restart], trained=False, restart=int(restart))
+        for restart in np.flatnonzero(~learned.diverged)
+    ]
     dropped = [
         row._replace(name=f"inputs {row.restart}", inputs=row.restart)
         for row in diverged_candidates(learned)
@@ -280,7 +284,7 @@ def _input_sets(estimator, problem, conditions: Conditions) -> Found:
         learner = transformer_learner(wanted).set_params(verbose=estimator.verbose)
         settings = InputSettings(wanted.n_channels, wanted.scaling, _given_activation(estimator))
     found = learn_input_sets(learner, settings, problem, conditions)
-    sets = [InputSet(own, trained=isinstance(wanted, str)) for own in found.options]
+    sets = [own._replace(trained=isinstance(wanted, str)) for own in found.options]
     return found._replace(options=sets)
 
 
@@ -362,7 +366,7 @@ def _compare(estimator, problem, candidates, input_sets) -> Verdict:
         return Verdict(0, unknown, unknown)
     columns: dict[int | None, NetworkColumns] = {
         number: network_columns(problem.rows.X, problem.scaler, inputs)
-        for number, inputs in [(None, None), *enumerate(input_sets)]
+        for number, inputs in [(None, None), *input_sets.items()]
     }
     held_out = [(problem.train, problem.held_out)]
     if len(problem.rows.X) < MIN_LEARNING_ROWS:

@@ -222,15 +222,15 @@ def _best_set(sets, problem: Problem, learner):
     if not sets:
         raise ValueError(all_diverged_message("IAFTransformer"))
     if len(sets) == 1:
-        return sets[0]
+        return sets[0].functions
     relu = (FixedActivation("relu"),)
     candidates = [Candidate("relu", relu, number) for number in range(len(sets))]
     contest = Contest(
         rows=problem.rows,
         encoding=problem.encoding,
         columns={
-            number: NetworkColumns(spline_columns(problem.rows.X, functions))
-            for number, functions in enumerate(sets)
+            number: NetworkColumns(spline_columns(problem.rows.X, own.functions))
+            for number, own in enumerate(sets)
         },
         folds=[(problem.train, problem.held_out)],
         plan=learner_plan(learner, len(problem.train)),
@@ -240,4 +240,4 @@ def _best_set(sets, problem: Problem, learner):
     losses = compare(candidates, contest).losses
     if not np.isfinite(losses).any():
         raise ValueError(all_diverged_message("IAFTransformer"))
-    return sets[int(np.argmin(losses))]
+    return sets[int(np.argmin(losses))].functions

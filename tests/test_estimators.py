@@ -536,6 +536,15 @@ def test_diverging_restarts_are_dropped_and_recorded(iris):
     assert np.isfinite(model.predict_proba(iris[0])).all()
 
 
+def test_sets_of_inputs_keep_the_numbers_of_their_restarts(iris):
+    learner = clone(QUICK).set_params(outer_learning_rate=[1e38, 0.1], outer_step="normalized")
+    learner.set_params(n_outer_steps=6)
+    model = quick_classifier(activation="relu", input_activations=IAFTransformer(learner))
+    table = model.fit(*iris).candidates_
+    status = dict(zip(table["inputs"], table["status"], strict=True))
+    assert status == {"learned 0": "diverged", "learned 1": "chosen"}
+
+
 def test_when_all_diverge_the_error_says_what_to_try(iris):
     learner = clone(QUICK).set_params(outer_learning_rate=1e38, outer_step="normalized")
     learner.set_params(n_outer_steps=6)
