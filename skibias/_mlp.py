@@ -399,9 +399,22 @@ class _LearnedActivationMLP(BaseEstimator):
         self.weights_ = weights[:, : architecture.n_layer_weights]
 
     def _with_weights(self, weights):
-        """Return a copy with other weights (E, P), as training has them."""
+        """Return a copy with other weights (E, P), as training has them.
+
+        Raises
+        ------
+        ValueError
+            If they are of other networks.
+        """
+        n_trained = 0 if self._input_tables_ is None else self._input_tables_.size
+        shape = len(self.weights_), self._architecture_.n_layer_weights + n_trained
+        if weights.shape != shape:
+            raise ValueError(
+                f"The weights must be those of this estimator's networks, of shape {shape}. "
+                f"Got {weights.shape} instead."
+            )
         other = copy(self)
-        other._keep_networks(self._architecture_, self._input_tables_, np.asarray(weights))
+        other._keep_networks(self._architecture_, self._input_tables_, weights)
         return other
 
     def _final_settings(self, problem: Problem, choice, n_rows):

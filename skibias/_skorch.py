@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -206,7 +207,31 @@ class WeightTrajectory(Callback):
         self.trajectory_.append(_module_weights(net))
 
     def estimator_at(self, estimator: Any, epoch: int) -> Any:
-        """Return a copy of the fitted estimator as it was after an epoch; 0 is the start."""
+        """Return a copy of the fitted estimator as it was after an epoch.
+
+        Parameters
+        ----------
+        estimator : LearnedActivationMLPClassifier or LearnedActivationMLPRegressor
+            The one that was fitted with this callback.
+        epoch : int
+            0 is the start, 1 the end of the first epoch, -1 that of the last.
+
+        Returns
+        -------
+        The same class
+            Fitted; shares all but the weights with the estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no such epoch, or the weights are of other networks.
+        """
+        n_states = len(self.trajectory_)
+        if not isinstance(epoch, Integral) or not -n_states <= epoch < n_states:
+            raise ValueError(
+                f"The 'epoch' parameter of estimator_at must be an integer in "
+                f"[{-n_states}, {n_states - 1}]. Got {epoch!r} instead."
+            )
         return estimator._with_weights(self.trajectory_[epoch])
 
 

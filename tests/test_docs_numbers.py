@@ -316,6 +316,7 @@ def test_ratios_and_memory_of_the_limits():
         in limits
     )
     assert "about 10 to 190 times as fast" in readme
+    assert "about 10 to 190 times as fast" in page("docs/index.md")
     claim = "{:.0f} MB for 10 columns, {:.0f} MB for 50 and {:.0f} MB for 200"
     assert claim.format(*memory) in limits
     lost = lost[lost.index.get_level_values("columns") > 10]

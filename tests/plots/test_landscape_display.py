@@ -128,6 +128,16 @@ def test_an_estimator_can_be_taken_back_to_an_epoch(parameters):
         np.testing.assert_array_equal(learned[:, 0], learned[:, 1])  # both start alike
 
 
+def test_an_estimator_is_taken_back_by_its_own_trajectory_only():
+    model, trajectory = fit(activation="tanh")
+    other, _ = fit(activation="tanh", data=(X[:, :2], Y))
+    with pytest.raises(ValueError, match=r"this estimator's networks, of shape \(2, "):
+        trajectory.estimator_at(other, 1)
+    n_epochs = len(model.history_)
+    with pytest.raises(ValueError, match=rf"'epoch' .* {n_epochs}\]\. Got {n_epochs + 1} instead"):
+        trajectory.estimator_at(model, n_epochs + 1)
+
+
 def test_extent_and_rows_are_those_asked_for():
     model, _ = fit(activation="tanh", n_estimators=1)
     display = draw(model, extent=0.5, n_rows=20)
