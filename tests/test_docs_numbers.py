@@ -623,6 +623,17 @@ def test_phrases_of_sequences():
     assert differences([rows[-1][3:]], [[tuple(own[["estimate", "low", "high"]].iloc[0])]]) == []
 
 
+def test_correlations_between_the_measures_of_redshift():
+    table = csv("gallery/plot_07_neural_redshift_measures.csv").set_index("measure")
+    text = " ".join(page("docs/redshift.md").split())
+    (own,) = set(table.loc["fourier", ["chebyshev", "legendre"]].round(2))
+    assert f"{own} between Fourier and either polynomial measure" in text
+    assert table.loc["chebyshev", "legendre"] > 0.99
+    assert "above 0.99 between the two polynomial ones" in text
+    others = table["lz"].drop("lz").round(2)
+    assert f"{others.min()} to {others.max()} between LZ and the others" in text
+
+
 def test_prefactors_of_trained_networks():
     training = csv("gallery/plot_07_neural_redshift_training.csv")
     assert (

@@ -50,8 +50,8 @@ FIXED = {
     "GELU": FixedActivation("gelu"),
     "tanh(4z)": FixedActivation("tanh", 4.0),
 }
-KNOTS = {"n_knots": 50, "domain": (-5.0, 5.0)}  # P, App. C
-# Both within P, App. C: [0.01, 0.2]. From ReLU, small steps: what is wanted is its neighbourhood.
+KNOTS = {"n_knots": 50, "domain": (-5.0, 5.0)}  # P App. C
+# Both within P App. C: [0.01, 0.2]. From ReLU, small steps: what is wanted is its neighbourhood.
 OUTER_RATES = {"relu": 0.02, "zeros": 0.2}
 
 
