@@ -189,6 +189,38 @@ def test_the_gain_that_readme_and_comparison_name():
     assert f"root mean squared error is {-change:.1f} % lower" in page("README.md")
 
 
+def test_what_patience_and_speed_cost():
+    relu = TABULAR[(TABULAR["task"] == CLASSIFICATION) & (TABULAR["model"] == "relu")]
+    frame = pd.concat([csv("performance/patience_before.csv"), relu])
+    frame = frame[frame["model"] != "tanh_before"]
+    by_set = comparison.paired_differences(frame, "test_score", "relu_before")
+    lost = comparison.means_over_sets(by_set).set_index("model").loc["relu"]
+    claim = f"{-lost['mean']:.2f} ± {lost['standard_error']:.2f} points better in the mean"
+    assert claim in page("docs/tabular.md")
+    assert f"{-lost['mean']:.2f} points better" in page("README.md")
+    default = TABULAR[(TABULAR["task"] == REGRESSION) & (TABULAR["model"] == "default")]
+    frame = pd.concat([csv("performance/default_before.csv").query("task == @REGRESSION"), default])
+    by_set = comparison.paired_differences(frame, "test_rmse", "default_before", relative=True)
+    error = comparison.means_over_sets(by_set).set_index("model").loc["default"]
+    claim = f"{error['mean']:.1f} ± {error['standard_error']:.1f} % higher in the mean"
+    assert claim in " ".join(page("docs/performance.md").split())
+
+
+def test_tanh_beside_relu_on_one_split():
+    first = first_split()
+    ahead = first.loc["tanh"] - first.loc["relu"]
+    assert (ahead > 0).sum() == 4
+    assert ahead.idxmin() == "covertype"
+    before = csv("performance/patience_before.csv").query("model == 'tanh_before'")
+    before = 100 * before.set_index("set")["test_score"]
+    text = " ".join(page("docs/tabular.md").split())
+    covertype = f"covertype ({first.loc['tanh', 'covertype']:.2f}; with a patience of 20 epochs it"
+    assert f"{covertype} had {before['covertype']:.2f})" in text
+    assert f"jannis ({first.loc['tanh', 'jannis']:.2f}, {before['jannis']:.2f})" in text
+    text = " ".join(page("docs/user_guide/choosing.md").split())
+    assert f"{-ahead.min():.1f} points behind on covertype" in text
+
+
 def test_what_the_default_is_ahead_of_and_by_how_much():
     pages = {
         "hist_gradient_boosting": ["docs/tabular.md"],
