@@ -23,7 +23,7 @@ from skibias._targets import TargetEncoding
 from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
-from skibias.engine.episodes import stream
+from skibias.engine.episodes import chances, stream
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, training_loss
 from skibias.engine.networks import Architecture, Functions, Model, draw_weights
 from skibias.engine.optim import OPTIMIZERS
@@ -295,9 +295,11 @@ def _compare_stack(candidates: list[Candidate], contest: Contest, deadline: Dead
     train, validation = (
         [torch.as_tensor(part) for part in parts] for parts in zip(*contest.folds, strict=True)
     )
-    stack = StackRows(data, train, validation)
+    stack = StackRows(data, train, validation, chances(data.weights))
     losses, cut = _train_stack(candidates, model, functions, stack, contest, deadline)
-    return Comparison(losses.reshape(len(candidates), n_folds).mean(1).numpy(), cut)
+    judged_weight = contest.rows.weights[np.concatenate([part for _, part in contest.folds])].mean()
+    losses = losses.reshape(len(candidates), n_folds).mean(1) / judged_weight
+    return Comparison(losses.numpy(), cut)
 
 
 def _train_stack(candidates, model, functions, stack: StackRows, contest: Contest, deadline):

@@ -121,7 +121,7 @@ def check_checkpoint(estimator) -> None:
         ) from error
 
 
-def open_checkpoint(estimator, X, y, weights, device) -> Checkpoint:
+def open_checkpoint(estimator, data, device) -> Checkpoint:
     """Return the files of a fit of this estimator to these data.
 
     Raises
@@ -131,18 +131,20 @@ def open_checkpoint(estimator, X, y, weights, device) -> Checkpoint:
     """
     if estimator.checkpoint is None:
         return Checkpoint()
-    folder = Path(estimator.checkpoint) / fit_digest(estimator, X, y, weights, device)
+    folder = Path(estimator.checkpoint) / fit_digest(estimator, data, device)
     folder.mkdir(exist_ok=True)
     return Checkpoint(folder)
 
 
-def fit_digest(estimator, X, y, weights, device) -> str:
+def fit_digest(estimator, data, device) -> str:
     """Return a name for everything that the result of a fit depends on."""
     parts = {
         "estimator": type(estimator).__name__,
         "versions": (__version__, torch.__version__.split("+")[0]),
         "device": str(device),
-        "data": [joblib.hash(np.ascontiguousarray(part)) for part in (X, y, weights)],
+        "data": [
+            None if part is None else joblib.hash(np.ascontiguousarray(part)) for part in data
+        ],
     }
     for name, value in estimator.get_params(deep=False).items():
         if name not in FREE_PARAMETERS:

@@ -42,12 +42,13 @@ from skibias._preprocessing import (
     subsample,
 )
 from skibias._runtime import draw_seed, one_thread, resolve_device
-from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
+from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
 from skibias._validation import (
     ACTIVATION_STARTS,
     INPUT_STARTS,
     check_activation_learner,
+    check_groups,
     check_learner,
     check_numbered_rows,
     check_weights,
@@ -258,7 +259,12 @@ class ActivationLearner(BaseEstimator):
         self.verbose = verbose
 
     def learn(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> Any:
         """Learn one activation function on one data set, or on several at once.
 
@@ -273,6 +279,9 @@ class ActivationLearner(BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Not given with a list of pairs.
         sample_weight : array-like of shape (n_samples,), default=None
+            Not given with a list of pairs.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never parted, by ``validation`` or where restarts are compared.
             Not given with a list of pairs.
 
         Returns
@@ -290,7 +299,7 @@ class ActivationLearner(BaseEstimator):
         check_learner(learner)
         check_activation_learner(learner)
         device = resolve_device(self.device, "ActivationLearner")
-        tasks = _tasks(X, y, sample_weight)
+        tasks = _tasks(X, y, sample_weight, groups)
         seed = draw_seed(self.random_state)
         with one_thread():
             prepared = _prepare_tasks(learner, tasks, seed, device)
@@ -316,15 +325,16 @@ def _with_listed_splits(learner):
     return listed
 
 
-def _tasks(X, y, sample_weight):
-    """Return (X, y, sample_weight) of each data set."""
+def _tasks(X, y, sample_weight, groups):
+    """Return (X, y, sample_weight, groups) of each data set."""
     if y is not None:
-        return [(X, y, sample_weight)]
-    if sample_weight is not None:
-        raise ValueError(
-            "The 'sample_weight' parameter of learn must be None without y: a list of (X, y) pairs "
-            f"has no weights. Got {type(sample_weight).__name__} instead."
-        )
+        return [(X, y, sample_weight, groups)]
+    for name, given in (("sample_weight", sample_weight), ("groups", groups)):
+        if given is not None:
+            raise ValueError(
+                f"The {name!r} parameter of learn must be None without y: a list of (X, y) pairs "
+                f"has none. Got {type(given).__name__} instead."
+            )
     if isinstance(X, (list, tuple)) and not X:
         raise ValueError(
             "The 'X' parameter of learn must hold at least one (X, y) pair where y is not given. "
@@ -336,7 +346,7 @@ def _tasks(X, y, sample_weight):
             "The 'X' parameter of learn must be an array with y beside it, or a list of (X, y) "
             f"pairs. Got {type(X).__name__} without y instead."
         )
-    return [(*task, None) for task in X]
+    return [(*task, None, None) for task in X]
 
 
 def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Contest]]:
@@ -353,19 +363,17 @@ def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Con
     return prepared
 
 
-def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningData, Contest]:
-    """Check, merge, scale and split one data set; return it with the restarts' contest on it."""
+def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
+    """Check, scale and split a data set; return its LearningData and the contest of restarts."""
     X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
     is_classification = guess_target_type(y, learner.target_type) == "multiclass"
     weights = check_weights(sample_weight, X)
     check_numbered_rows(learner, weights)
     rows, encoding = encoded_rows(
-        X,
-        y,
-        weights,
+        TableData(X, y, weights, check_groups(groups, X)),
         is_classification,
         loss=learner.loss,
-        merge=not is_splitter(learner.validation),
+        keep_order=is_splitter(learner.validation),
     )
     scaler = make_scaler(learner.scaling, len(rows.X)).fit(rows.X)
     if not is_splitter(learner.validation):
@@ -373,7 +381,7 @@ def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningD
         rows = rows.take(subsample(np.arange(len(rows.X)), limit, seed, "learning rows"))
     rows = rows._replace(X=scaler.transform(rows.X))
     if is_fraction(learner.validation):
-        kept, held_out = held_out_rows(rows.y, HELD_OUT_FRACTION, seed, is_classification)
+        kept, held_out = held_out_rows(rows, HELD_OUT_FRACTION, seed, is_classification)
         data = learning_data(learner, rows.take(kept), encoding)
         folds, compared = [(kept, held_out)], rows
     else:

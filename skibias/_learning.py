@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_X_y
 
 from skibias._preprocessing import (
@@ -24,7 +24,7 @@ from skibias._targets import TargetEncoding
 from skibias._time_limit import Cut
 from skibias.engine import splines
 from skibias.engine.activations import Activation, fixed_activation
-from skibias.engine.episodes import Rows, SplitSampler, listed_splits, random_split
+from skibias.engine.episodes import Rows, SplitSampler, chances, listed_splits, random_split
 from skibias.engine.losses import LOSSES
 from skibias.engine.metalearn import MetaSettings, Task
 from skibias.engine.networks import Architecture, Functions, Model
@@ -69,17 +69,43 @@ def learning_data(learner, rows: WeightedRows, encoding, outside=None) -> Learni
     ``outside`` holds the prepared rows (X, y) of an explicit ``validation=(X, y)``.
     """
     n_rows = len(rows.X)
+    groups = rows.groups
     if outside is not None:
         rows = rows.append(*outside)
         split = listed_splits([_index_split(np.arange(n_rows), np.arange(n_rows, len(rows.X)))])
     elif is_fraction(learner.validation):
-        split = random_split(n_rows, learner.validation)
+        groups = None if groups is None else torch.as_tensor(groups)
+        split = random_split(n_rows, learner.validation, groups)
     else:
-        splitter = check_cv(learner.validation, rows.y, classifier=encoding.classes is not None)
-        splits = [_index_split(*parts) for parts in splitter.split(rows.X, rows.y)]
+        splits = _splits(learner, rows, is_classification=encoding.classes is not None)
         _check_splits(splits, n_rows)
         split = listed_splits(splits)
     return LearningData(rows, encoding, split)
+
+
+def _splits(learner, rows: WeightedRows, is_classification):
+    """Return the splits of a splitter, or of so many folds; whole groups where there are any.
+
+    Raises
+    ------
+    ValueError
+        If the splitter cannot split these rows, say for want of groups.
+    """
+    validation = learner.validation
+    if rows.groups is not None and isinstance(validation, Integral):
+        kind = StratifiedGroupKFold if is_classification else GroupKFold
+        splitter = kind(int(validation))
+    else:
+        splitter = check_cv(validation, rows.y, classifier=is_classification)
+    try:
+        splits = list(splitter.split(rows.X, rows.y, rows.groups))
+    except ValueError as error:
+        raise ValueError(
+            "The 'validation' parameter of ActivationLearner must be able to split the rows; a "
+            "splitter by group needs the 'groups' parameter of fit or learn. "
+            f"Got {validation!r} instead, which says: {error}"
+        ) from error
+    return [_index_split(*parts) for parts in splits]
 
 
 def _check_splits(splits, n_rows) -> None:
@@ -283,7 +309,7 @@ def _task(learner, data: LearningData, inputs, model, n_inputs, device):
     if model.grid is not None:
         model = model._replace(grid=model.grid.to(rows.inputs))
     model = model._replace(architecture=architecture)
-    return Task(rows, data.split, model, LOSSES[data.encoding.loss])
+    return Task(rows, data.split, model, LOSSES[data.encoding.loss], chances(rows.weights))
 
 
 def _start_values(start, knots):

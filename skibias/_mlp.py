@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skibias._calibration import fit_calibration, uncalibrated
 from skibias._candidates import all_diverged_message, input_tables, network_architecture
 from skibias._checkpoint import check_checkpoint, open_checkpoint
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
@@ -40,10 +41,15 @@ from skibias._selection import (
     split_problem,
 )
 from skibias._spline_activation import SplineActivation
-from skibias._targets import encoded_rows
+from skibias._targets import TableData, encoded_rows
 from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
 from skibias._typing import OptimizerName, RandomState, Sharing
-from skibias._validation import check_function_count, check_network_parameters, check_weights
+from skibias._validation import (
+    check_function_count,
+    check_groups,
+    check_network_parameters,
+    check_weights,
+)
 from skibias.engine.episodes import stream
 from skibias.engine.networks import (
     INPUT_RATE,
@@ -140,7 +146,7 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         ``screening_score`` (negative held-out loss of a narrow network), ``validation_score``
         (negative share of errors on held-out rows, or squared error, of up to two networks of
         full width; nan for those screened out), ``rank`` and ``status`` ("chosen", "compared",
-        "screened", "diverged"). Ready for ``pandas.DataFrame``. With fewer than 100 distinct
+        "screened", "diverged"). Ready for ``pandas.DataFrame``. With fewer than 100
         rows, narrow networks are compared once: by cross-validated losses or, where something was
         learned because it was asked for, by those on the held-out rows.
     meta_history_ : dict
@@ -250,7 +256,14 @@ class _LearnedActivationMLP(BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Learn the functions, choose among the candidates and train the network.
 
         Parameters
@@ -261,6 +274,9 @@ class _LearnedActivationMLP(BaseEstimator):
             Class labels or values; values may be of shape (n_samples, n_outputs).
         sample_weight : array-like of shape (n_samples,), default=None
             A row of weight two counts like two rows, one of weight zero like none.
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never parted: where rows are held out, and by the learner's
+            ``validation``.
 
         Returns
         -------
@@ -288,14 +304,15 @@ class _LearnedActivationMLP(BaseEstimator):
             check_callbacks(self.callbacks, type(self).__name__)
         cuts: list[Cut] = []
         fit_on_twin(
-            self, lambda twin, n: cuts.extend(twin._fit(X, y, sample_weight, device, n, clock))
+            self,
+            lambda twin, n: cuts.extend(twin._fit(X, y, (sample_weight, groups), device, n, clock)),
         )
         warn_of_cuts(type(self).__name__, self.time_limit, cuts)
         return self
 
-    def _fit(self, X, y, sample_weight, device, n_threads, clock) -> list[Cut]:
+    def _fit(self, X, y, row_data, device, n_threads, clock) -> list[Cut]:
         """Fit in place; return what the time limit cut."""
-        problem = self._problem(X, y, sample_weight, device, n_threads)._replace(clock=clock)
+        problem = self._problem(X, y, row_data, device, n_threads)._replace(clock=clock)
         choice = choose_network(self, problem)
         functions = list(choice.candidate.activations)
         if self.sharing == "layer":
@@ -310,8 +327,9 @@ class _LearnedActivationMLP(BaseEstimator):
         training_cut = self._train(problem, choice)
         return choice.cuts + ([] if training_cut is None else [training_cut])
 
-    def _problem(self, X, y, sample_weight, device, n_threads) -> Problem:
-        """Check the data and return them prepared."""
+    def _problem(self, X, y, row_data, device, n_threads) -> Problem:
+        """Check the data, weights and groups of rows beside them, and return them prepared."""
+        sample_weight, groups = row_data
         is_classification = not is_regressor(self)
         X, y = validate_data(
             self,
@@ -325,13 +343,13 @@ class _LearnedActivationMLP(BaseEstimator):
         if is_classification:
             check_classification_targets(y)
         check_function_count(self, X.shape[1])
-        weights = check_weights(sample_weight, X)
+        data = TableData(X, y, check_weights(sample_weight, X), check_groups(groups, X))
         learner = network_learner(self)
         rows, encoding = encoded_rows(
-            X, y, weights, is_classification, merge=not is_splitter(learner.validation)
+            data, is_classification, keep_order=is_splitter(learner.validation)
         )
         self._one_dimensional_ = y.ndim == 1
-        checkpoint = open_checkpoint(self, X, y, weights, device)
+        checkpoint = open_checkpoint(self, data, device)
         return split_problem(
             rows,
             resolve_scaling(self.scaling, is_classification),
@@ -370,7 +388,7 @@ class _LearnedActivationMLP(BaseEstimator):
                 Functions(inputs=input_tables(columns, problem.device)),
                 torch.stack([draw_weights(architecture, own) for own in streams]),
                 take_rows(rows, train),
-                take_rows(rows, problem.held_out) if self.early_stopping else None,
+                _judging_rows(rows, problem.held_out) if self.early_stopping else None,
                 stream(problem.seed, "final batches"),
                 self._final_settings(problem, choice, len(train)),
                 run,
@@ -382,9 +400,9 @@ class _LearnedActivationMLP(BaseEstimator):
         self.history_ = final.history
         self.n_iter_ = len(final.history)
         self.best_validation_score_ = None
+        self._calibration_ = uncalibrated(self.label_smoothing, len(train))
         if self.early_stopping:
-            held_out = problem.rows.take(problem.held_out)
-            self.best_validation_score_ = self._validation_score(held_out)
+            self._judge(problem.rows.take(problem.held_out))
         return final.cut
 
     def _keep_networks(self, architecture, tables, weights) -> None:
@@ -583,7 +601,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         return cuts
 
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """Return the logits.
+        """Return the logits, the mean over the networks; `predict_proba` calibrates them.
 
         Parameters
         ----------
@@ -598,7 +616,12 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Return the probability of every class, softmax of the logits.
+        """Return the probability of every class.
+
+        The smoothing of labels is undone, and the logits are scaled by a temperature; the mean of
+        both ways is returned. The temperature, and how much of equal probabilities is mixed in, are
+        those that suit the held-out rows best. With ``early_stopping=False`` there are none, and
+        only the smoothing is undone.
 
         Parameters
         ----------
@@ -609,7 +632,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         ndarray of shape (n_samples, n_classes)
         """
         outputs = self._outputs(self._checked(X))
-        return torch.softmax(torch.from_numpy(outputs), dim=1).numpy()
+        return self._calibration_.probabilities(outputs)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class.
@@ -625,9 +648,14 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         outputs = self._outputs(self._checked(X))
         return self._encoding_.classes[outputs.argmax(1)]
 
-    def _validation_score(self, rows) -> float:
-        predicted = self._outputs(rows.X).argmax(1)
-        return float(accuracy_score(rows.y, predicted, sample_weight=rows.weights))
+    def _judge(self, held_out) -> None:
+        """Score the networks on held-out rows, and calibrate their probabilities."""
+        logits = self._outputs(held_out.X)
+        score = accuracy_score(held_out.y, logits.argmax(1), sample_weight=held_out.weights)
+        self.best_validation_score_ = float(score)
+        self._calibration_ = fit_calibration(
+            logits, held_out.y, held_out.weights, self._calibration_
+        )
 
 
 class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
@@ -673,10 +701,15 @@ class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
         values = self._outputs(X) * encoding.scale + encoding.mean
         return values[:, 0] if self._one_dimensional_ else values
 
-    def _validation_score(self, rows) -> float | None:
-        if len(rows.y) < 2:
-            return None  # undefined for one row
-        return float(r2_score(rows.y, self._values(rows.X), sample_weight=rows.weights))
+    def _judge(self, held_out) -> None:
+        """Score the networks on held-out rows; undefined for one row."""
+        if len(held_out.y) < 2:
+            return
+        # As they were standardised: in their own units, squares could overflow.
+        values = self._encoding_.encode(held_out.y)
+        predicted = self._outputs(held_out.X) * (self._encoding_.scale > 0)
+        score = r2_score(values, predicted, sample_weight=held_out.weights)
+        self.best_validation_score_ = float(score)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -688,3 +721,9 @@ def take_rows(rows, numbers):
     """Return the engine's rows with these numbers."""
     index = torch.as_tensor(numbers, device=rows.inputs.device)
     return type(rows)(*(part[index] for part in rows))
+
+
+def _judging_rows(rows, numbers):
+    """Return the rows with these numbers, with weights of mean one: errors are then shares."""
+    judging = take_rows(rows, numbers)
+    return judging._replace(weights=judging.weights / judging.weights.mean())

@@ -1,4 +1,4 @@
-"""Rows and columns before the engine sees them: merging, holding out, scaling, knots."""
+"""Rows and columns before the engine sees them: order, holding out, scaling, knots."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sklearn.preprocessing import (
 )
 
 from skibias._spline_activation import SplineActivation
-from skibias.engine.episodes import stream
+from skibias.engine.episodes import split_groups, stream
 
 SCALINGS = ("quantile", "robust", "minmax", "standard")
 # Rows that learning and choosing look at; the cost of both does not grow beyond them.
@@ -97,13 +97,17 @@ class WeightedRows(NamedTuple):
     X: np.ndarray  # (n, d)
     y: np.ndarray  # (n,) class numbers, or (n,) or (n, o) values
     weights: np.ndarray  # (n,), mean 1
+    groups: np.ndarray | None = None  # (n,) numbers from 0 on; rows of one are not to be parted
 
     def take(self, index) -> WeightedRows:
         """The rows with these numbers."""
-        return WeightedRows(self.X[index], self.y[index], self.weights[index])
+        groups = self.groups
+        if groups is not None:  # numbered anew: some may have no row left
+            groups = np.unique(groups[index], return_inverse=True)[1]
+        return WeightedRows(self.X[index], self.y[index], self.weights[index], groups)
 
     def append(self, X, y) -> WeightedRows:
-        """These rows and others of weight one."""
+        """These rows and others of weight one, without groups."""
         return WeightedRows(
             np.concatenate([self.X, X]),
             np.concatenate([self.y, y]),
@@ -111,23 +115,16 @@ class WeightedRows(NamedTuple):
         )
 
 
-def merge_rows(rows: WeightedRows) -> WeightedRows:
-    """Merge identical (x, y), adding up their weights, and bring rows into a canonical order.
+def in_canonical_order(rows: WeightedRows) -> WeightedRows:
+    """Return the rows in an order that does not depend on the one they came in.
 
-    A row of weight two and a row that occurs twice thus give the same fit, and copies of a row
-    never stand on both sides of a held-out split. Rows are ordered by a hash, which is faster than
-    sorting them and copies no data; different rows are never merged, whatever their hash.
+    The same table thus gives the same fit in any order. Rows are ordered by a hash, which is
+    faster than sorting them and copies no data.
     """
-    targets = rows.y.reshape(len(rows.y), -1)
-    hashes = _row_hashes([*rows.X.T, *targets.T])
-    order = np.argsort(hashes, kind="stable")
-    is_first = np.ones(len(order), dtype=bool)
-    repeated = 1 + np.flatnonzero(hashes[order[1:]] == hashes[order[:-1]])
-    here, before = order[repeated], order[repeated - 1]
-    same_target = (targets[here] == targets[before]).all(1)
-    is_first[repeated] = ~(same_target & (rows.X[here] == rows.X[before]).all(1))
-    totals = np.bincount(np.cumsum(is_first) - 1, rows.weights[order])
-    return rows.take(order[is_first])._replace(weights=totals / totals.mean())
+    columns = [*rows.X.T, *rows.y.reshape(len(rows.y), -1).T, rows.weights]
+    if rows.groups is not None:
+        columns.append(rows.groups)
+    return rows.take(np.argsort(_row_hashes(columns), kind="stable"))
 
 
 def _row_hashes(columns) -> np.ndarray:
@@ -149,14 +146,17 @@ def subsample(numbers: np.ndarray, limit: int, seed: int, name: str) -> np.ndarr
     return np.sort(numbers[chosen.numpy()])
 
 
-def held_out_rows(y, fraction, seed, stratify):
-    """Draw the rows to hold out; at least one, and at least one row stays.
+def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
+    """Draw the rows to hold out: ``fraction`` of them, at least one, and at least one stays.
+
+    Every class (if ``stratify``) gives its share, rounded up or down by chance, and so do heavy
+    and light rows. The only row of a class stays, and so does a row that outweighs the share to be
+    held out. Where rows have groups, whole groups are held out instead.
 
     Parameters
     ----------
-    y : ndarray of shape (n,) or (n, o)
-        Class numbers if ``stratify``: every class gives its share, rounded, so that a class too
-        small to split stays in training.
+    rows : WeightedRows
+        y holds class numbers if ``stratify``.
     fraction : float
     seed : int
     stratify : bool
@@ -166,17 +166,43 @@ def held_out_rows(y, fraction, seed, stratify):
     (training rows, held-out rows), both sorted
     """
     generator = stream(seed, "held out")
-    groups = [np.flatnonzero(y == c) for c in np.unique(y)] if stratify else [np.arange(len(y))]
-    held_out = []
-    for group in groups:
-        order = torch.randperm(len(group), generator=generator).numpy()
-        n_held_out = min(round(fraction * len(group)), len(group) - 1)
-        held_out.append(group[order[:n_held_out]])
-    held_out = np.sort(np.concatenate(held_out))
-    if len(held_out) == 0:
-        largest = max(groups, key=len)
-        held_out = largest[-1:]
-    return np.setdiff1d(np.arange(len(y)), held_out), held_out
+    n_rows = len(rows.X)
+    n_held_out = min(max(round(fraction * n_rows), 1), n_rows - 1)
+    if rows.groups is not None:
+        groups = torch.as_tensor(rows.groups)
+        order = torch.randperm(int(groups.max()) + 1, generator=generator)
+        return tuple(part.numpy() for part in split_groups(groups, order, n_held_out))
+    classes = rows.y if stratify else np.zeros(n_rows, dtype=int)
+    order = _side_by_side(classes, rows.weights, generator)
+    may_leave = np.bincount(classes)[classes[order]] > 1
+    may_leave &= rows.weights[order] <= fraction * rows.weights.sum()
+    few = not may_leave.any()
+    order = order if few else order[may_leave]
+    n_held_out = min(n_held_out, len(order))
+    start = float(torch.rand(1, generator=generator, dtype=torch.float64))
+    held_out = order[((np.arange(n_held_out) + start) * len(order) / n_held_out).astype(int)]
+    if not few:
+        held_out = _without_last_of_class(held_out, classes)
+    return np.setdiff1d(np.arange(n_rows), held_out), np.sort(held_out)
+
+
+def _side_by_side(classes, weights, generator):
+    """Return a random order in which rows of a class, and in it of a weight, are side by side.
+
+    Rows at equal distances then hold equal shares of every class and of every weight.
+    """
+    order = torch.randperm(len(classes), generator=generator).numpy()
+    turn = torch.randperm(int(classes.max()) + 1, generator=generator).numpy()
+    return order[np.lexsort([weights[order], turn[classes[order]]])]
+
+
+def _without_last_of_class(held_out, classes):
+    """Return the held-out rows less one of every class that would have no other row."""
+    counts, held_counts = np.bincount(classes), np.bincount(classes[held_out])
+    counts = counts[: len(held_counts)]
+    gone = np.flatnonzero((counts == held_counts) & (counts > 0))
+    _, first = np.unique(classes[held_out], return_index=True)
+    return np.delete(held_out, first[np.isin(classes[held_out][first], gone)])
 
 
 def quantile_knots(X, n_knots):

@@ -236,7 +236,7 @@ def split_problem(rows, scaling, encoding, fraction, *, seed, device, n_threads)
     Like the knots of input functions, the scaler sees the held-out rows' X, never their y.
     """
     is_classification = encoding.classes is not None
-    train, held_out = held_out_rows(rows.y, fraction, seed, is_classification)
+    train, held_out = held_out_rows(rows, fraction, seed, is_classification)
     scaler = make_scaler(scaling, len(rows.X)).fit(rows.X)
     return Problem(rows, scaler, encoding, train, held_out, seed, device, n_threads)
 
@@ -436,13 +436,16 @@ def _contest(estimator, problem, columns, folds) -> Contest:
 
 
 def _cross_validation_folds(problem):
-    """Return up to `N_FOLDS` folds in which every class is spread as evenly as it can be."""
+    """Return up to `N_FOLDS` folds: whole groups or, without groups, a share of every class."""
     n_rows = len(problem.rows.X)
     generator = stream(problem.seed, "folds")
-    order = torch.randperm(n_rows, generator=generator).numpy()
-    if problem.encoding.classes is not None:
+    groups = problem.rows.groups
+    n_units = n_rows if groups is None else int(groups.max()) + 1
+    order = torch.randperm(n_units, generator=generator).numpy()
+    if problem.encoding.classes is not None and groups is None:
         order = order[np.argsort(problem.rows.y[order], kind="stable")]
-    n_folds = min(N_FOLDS, n_rows)
-    fold = np.empty(n_rows, dtype=int)
-    fold[order] = np.arange(n_rows) % n_folds
+    n_folds = min(N_FOLDS, n_units)
+    fold = np.empty(n_units, dtype=int)
+    fold[order] = np.arange(n_units) % n_folds
+    fold = fold if groups is None else fold[groups]
     return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from skibias._checkpoint import Stage
 from skibias._time_limit import Cut, Deadline
-from skibias.engine.episodes import Rows
+from skibias.engine.episodes import Rows, chances, draw_epoch, gather_shared
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
 from skibias.engine.networks import Functions, Model
 from skibias.engine.optim import OPTIMIZERS
@@ -308,6 +308,7 @@ class _ShuffledBatches:
         is_over: Callable[[], bool],
     ) -> None:
         self._rows = dataset
+        self._chance = chances(dataset.weights)
         self._n_batches = _count_batches(dataset, batch_size)
         self._generator = generator
         self._is_over = is_over
@@ -316,12 +317,12 @@ class _ShuffledBatches:
         return self._n_batches
 
     def __iter__(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
-        order = torch.randperm(len(self._rows.targets), generator=self._generator)
-        batches = order.to(self._rows.inputs.device).tensor_split(self._n_batches)
-        for number, index in enumerate(batches):
+        numbers = torch.arange(len(self._rows.targets))
+        draws = draw_epoch(numbers, self._n_batches, self._generator, self._chance)
+        for number, draw in enumerate(draws):
             if number > 0 and self._is_over():
                 return
-            inputs, targets, weights = (part[index] for part in self._rows)
+            inputs, targets, weights = gather_shared(self._rows, [draw])
             yield inputs, (targets, weights)
 
 

@@ -9,9 +9,18 @@ from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
-from skibias._preprocessing import WeightedRows, merge_rows
+from skibias._preprocessing import WeightedRows, in_canonical_order
 
 TARGET_TYPES = ("auto", "binary", "multiclass", "continuous")
+
+
+class TableData(NamedTuple):
+    """A table as it came in, checked."""
+
+    X: np.ndarray  # (n, d)
+    y: np.ndarray  # (n,) labels, or (n,) or (n, o) values
+    weights: np.ndarray  # (n,), at least 0
+    groups: np.ndarray | None = None  # (n,) numbers from 0 on
 
 
 class TargetEncoding(NamedTuple):
@@ -19,7 +28,7 @@ class TargetEncoding(NamedTuple):
 
     classes: np.ndarray | None  # None for regression
     mean: np.ndarray | None  # (o,), None for classification
-    scale: np.ndarray | None  # (o,)
+    scale: np.ndarray | None  # (o,), 0 for a constant
     loss: str
 
     @property
@@ -48,7 +57,8 @@ class TargetEncoding(NamedTuple):
     def encode(self, numbers):
         """Return the engine's targets: class numbers, one-hot rows or standardised values."""
         if self.classes is None:
-            return (numbers.reshape(len(numbers), -1) - self.mean) / self.scale
+            scale = np.where(self.scale > 0, self.scale, 1.0)
+            return (numbers.reshape(len(numbers), -1) - self.mean) / scale
         return numbers if self.loss == "log_loss" else np.eye(len(self.classes))[numbers]
 
 
@@ -66,10 +76,10 @@ def guess_target_type(y, target_type):
     return "continuous" if target_type.startswith("continuous") else "multiclass"
 
 
-def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
+def encoded_rows(data: TableData, is_classification, *, loss="auto", keep_order=False):
     """Return rows of positive weight, targets as numbers, and the encoding of the targets.
 
-    ``merge=False`` keeps rows and their order, for splitters.
+    ``keep_order`` is for splitters, which may split by it.
 
     Raises
     ------
@@ -79,25 +89,32 @@ def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
     TypeError
         If y is sparse.
     """
+    X, y, weights, groups = data
     if issparse(y):
         raise TypeError(f"The 'y' parameter must be a dense array. Got {type(y).__name__} instead.")
     kept = weights > 0
-    if not kept.all():  # otherwise a copy for nothing
-        X, y, weights = X[kept], y[kept], weights[kept]
     if is_classification:
         y = column_or_1d(y, warn=True)
-        encoding = class_encoding(y, loss)
+        encoding = class_encoding(y, loss)  # of all rows: a class without weight stays one
     else:
         y = _as_numbers(y)
-        encoding = value_encoding(y, weights, loss)
-    rows = WeightedRows(X, encoding.numbers(y), weights / weights.mean())
-    rows = merge_rows(rows) if merge else rows
+        encoding = value_encoding(y[kept], _relative(weights[kept]), loss)
+    rows = WeightedRows(X, encoding.numbers(y), _relative(weights), groups)
+    if not kept.all():  # otherwise a copy for nothing
+        rows = rows.take(kept)
+        rows = rows._replace(weights=_relative(rows.weights))
     if len(rows.X) < 2:
         raise ValueError(
-            "The 'X' parameter must hold at least two different rows of positive weight. "
+            "The 'X' parameter must hold at least two rows of positive weight. "
             f"Got {len(rows.X)} instead."
         )
-    return rows, encoding
+    return rows if keep_order else in_canonical_order(rows), encoding
+
+
+def _relative(weights):
+    """Return weights of mean one; divided by the greatest first, their sum cannot overflow."""
+    weights = weights / weights.max()
+    return weights / weights.mean()
 
 
 def _as_numbers(y):
@@ -121,7 +138,7 @@ def class_encoding(y, loss="auto"):
     classes = np.unique(y)
     if len(classes) < 2:
         raise ValueError(
-            "The 'y' parameter must hold at least two classes, counting rows of positive weight. "
+            "The 'y' parameter must hold at least two classes. "
             f"Got one class instead: {classes.tolist()}."
         )
     return TargetEncoding(classes, None, None, "log_loss" if loss == "auto" else loss)
@@ -141,8 +158,12 @@ def value_encoding(y, weights, loss="auto"):
             "Got 'log_loss' instead."
         )
     columns = y.reshape(len(y), -1)
-    mean = np.average(columns, axis=0, weights=weights)
-    scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weights))
-    # A constant column, up to rounding, keeps its unit.
-    constant = scale <= 10 * np.finfo(float).eps * np.maximum(np.abs(mean), 1e-300)
-    return TargetEncoding(None, mean, np.where(constant, 1.0, scale), "squared_error")
+    # In units of the greatest value, whose square cannot overflow.
+    unit = np.maximum(np.abs(columns).max(axis=0), np.finfo(float).tiny)
+    shares = columns / unit
+    mean = np.average(shares, axis=0, weights=weights)
+    scale = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weights))
+    # A constant, up to rounding, is predicted as it is.
+    constant = scale <= 10 * np.finfo(float).eps * np.abs(mean)
+    mean = np.where(constant, columns[0], mean * unit)
+    return TargetEncoding(None, mean, np.where(constant, 0.0, scale * unit), "squared_error")

@@ -32,9 +32,10 @@ from skibias._selection import (
     split_problem,
     transformer_learner,
 )
-from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
+from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._typing import RandomState, TargetType
 from skibias._validation import (
+    check_groups,
     check_numbered_rows,
     check_transformer_parameters,
     check_weights,
@@ -120,7 +121,14 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Learn the functions.
 
         Parameters
@@ -130,6 +138,9 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         y : array-like of shape (n_samples,)
             What a network behind the functions is to predict.
         sample_weight : array-like of shape (n_samples,), default=None
+        groups : array-like of shape (n_samples,), default=None
+            Rows of one group are never parted: where rows are held out, and by the learner's
+            ``validation``.
 
         Returns
         -------
@@ -143,21 +154,19 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         """
         check_transformer_parameters(self)
         device = resolve_device(self.device, "IAFTransformer")
-        fit_on_twin(self, lambda twin, n: twin._fit(X, y, sample_weight, device, n))
+        fit_on_twin(self, lambda twin, n: twin._fit(X, y, sample_weight, groups, device, n))
         return self
 
-    def _fit(self, X, y, sample_weight, device, n_threads) -> None:
+    def _fit(self, X, y, sample_weight, groups, device, n_threads) -> None:
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
         is_classification = guess_target_type(y, self.target_type) == "multiclass"
         learner = transformer_learner(self).set_params(verbose=self.verbose)
         weights = check_weights(sample_weight, X)
         check_numbered_rows(learner, weights)
         rows, encoding = encoded_rows(
-            X,
-            y,
-            weights,
+            TableData(X, y, weights, check_groups(groups, X)),
             is_classification,
-            merge=not is_splitter(learner.validation),
+            keep_order=is_splitter(learner.validation),
         )
         problem = split_problem(
             rows,

@@ -8,7 +8,11 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    column_or_1d,
+)
 
 from skibias._spline_activation import SplineActivation
 
@@ -103,6 +107,32 @@ def check_weights(sample_weight, X) -> np.ndarray:
             f"Got {weights.min()!r} instead."
         )
     return weights
+
+
+def check_groups(groups, X) -> np.ndarray | None:
+    """Return the number of every row's group, from 0 on; None if there are no groups.
+
+    Raises
+    ------
+    ValueError
+        If they are not one per row, cannot be told apart, or are all the same.
+    """
+    if groups is None:
+        return None
+    groups = column_or_1d(groups)
+    check_consistent_length(X, groups)
+    try:
+        names, numbers = np.unique(groups, return_inverse=True)
+    except TypeError as error:
+        raise ValueError(
+            f"The 'groups' parameter must hold values of one kind. Got others: {error}."
+        ) from error
+    if len(names) < 2:
+        raise ValueError(
+            "The 'groups' parameter must hold at least two groups. "
+            f"Got one instead: {names.tolist()}."
+        )
+    return numbers
 
 
 def check_numbered_rows(learner, weights) -> None:

@@ -27,6 +27,7 @@ from skibias import (
     _stacks,
 )
 from skibias._checkpoint import fit_digest
+from skibias._targets import TableData
 
 LEARNER = ActivationLearner(n_outer_steps=5, n_restarts=2, horizon=10, hidden_layer_sizes=(8,))
 SAME = {"device": "cpu"}  # where equal fits are equal to the last bit
@@ -284,8 +285,8 @@ def test_the_name_of_a_fit_tells_all_that_its_result_depends_on():
     X, y = make_data()
     weights = np.ones(len(X))
 
-    def digest(model, X=X, y=y, weights=weights, device="cpu"):
-        return fit_digest(model, X, y, weights, device)
+    def digest(model, X=X, y=y, weights=weights, groups=None, device="cpu"):
+        return fit_digest(model, TableData(X, y, weights, groups), device)
 
     other_X, other_y, other_weights = X.copy(), y.copy(), weights.copy()
     other_X[3, 1] += 1e-9
@@ -298,6 +299,8 @@ def test_the_name_of_a_fit_tells_all_that_its_result_depends_on():
         digest(make_classifier(), X=other_X),
         digest(make_classifier(), y=other_y),
         digest(make_classifier(), weights=other_weights),
+        digest(make_classifier(), groups=np.arange(len(X)) % 3),
+        digest(make_classifier(), groups=np.arange(len(X)) % 2),
         digest(make_classifier(), device="cuda"),
         digest(LearnedActivationMLPRegressor((8,), **_but_first(make_classifier()))),
         digest(make_classifier(learner=other_learner)),
@@ -349,7 +352,7 @@ def replace_by_another_stage(path):
 @pytest.mark.parametrize("stage", ["activation", "contest", "training"])
 def test_a_file_that_cannot_be_used_is_ignored_with_a_warning(harm, stage, finished, tmp_path):
     X, y, model, files = finished
-    folder = tmp_path / fit_digest(model, X, y, np.ones(len(X)), "cpu")
+    folder = tmp_path / fit_digest(model, TableData(X, y, np.ones(len(X))), "cpu")
     folder.mkdir()
     for name, content in files.items():
         (folder / name).write_bytes(content)

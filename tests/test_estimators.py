@@ -281,7 +281,11 @@ def test_string_labels_and_probabilities(iris):
 
 def test_binary_decision_function_is_the_second_class_logit(iris):
     X, y = iris
-    model = quick_classifier(activation="relu").fit(X, y == 1)
+    plain = {
+        "label_smoothing": 0,
+        "early_stopping": False,
+    }  # nothing to undo, nor to calibrate with
+    model = quick_classifier(activation="relu", **plain).fit(X, y == 1)
     logit = model.decision_function(X)
     assert logit.shape == (len(X),)
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], 1 / (1 + np.exp(-logit)))
@@ -321,14 +325,6 @@ def test_hidden_representation_is_what_the_last_layer_reads(iris):
     )
     with pytest.raises(ValueError, match=r"'layer' parameter.*\[-1, 0\]. Got 1"):
         model.hidden_representation(X, layer=1)
-
-
-def test_weights_count_like_repeated_rows_in_every_step(iris):
-    X, y = iris
-    repeats = np.random.default_rng(0).integers(0, 4, len(X))
-    weighted = quick_classifier().fit(X, y, sample_weight=repeats)
-    repeated = quick_classifier().fit(np.repeat(X, repeats, 0), np.repeat(y, repeats))
-    np.testing.assert_array_equal(weighted.weights_, repeated.weights_)
 
 
 def test_weights_matter():
@@ -491,7 +487,6 @@ def test_wrong_parameters_are_refused_by_name(parameters, message, iris, monkeyp
         (lambda X, y, w: (np.full(X.shape, "text", object), y, w), "could not convert string"),
         (lambda X, y, w: (X, y, 0 * w), "'sample_weight' parameter.*Got zeros only"),
         (lambda X, y, w: (X, y, -w), "'sample_weight' parameter.*negative"),
-        (lambda X, y, w: (X, y, w * (y == 0)), "at least two classes"),
         (lambda X, y, w: (X, y + 0.5, w), "continuous"),
     ],
 )
@@ -584,10 +579,9 @@ def test_finalists_are_judged_by_their_errors_and_relu_is_always_one(fitted, iri
     is_final = np.isfinite(table["validation_score"])
     relu = table["name"] == "relu"
     assert is_final[relu].all()
-    # Shares of held-out rows, of which the data hold one twice, but for the ties that losses break.
+    # Shares of held-out rows, but for the ties that losses break.
     errors = -table["validation_score"][is_final]
-    distinct = np.unique(np.column_stack(iris), axis=0)
-    n_held_out = sum(round(0.15 * count) for count in np.bincount(distinct[:, -1].astype(int)))
+    n_held_out = round(0.15 * len(iris[1]))
     assert np.abs(errors * n_held_out - np.round(errors * n_held_out)).max() < 0.02
 
 
@@ -753,10 +747,10 @@ def test_a_splitter_that_numbers_other_rows_is_refused(iris):
         quick_classifier(learner=learner).fit(X, y)
 
 
-def test_two_equal_rows_are_refused():
+def test_one_row_of_positive_weight_is_refused_and_one_to_learn_from_too():
     X, y = np.ones((2, 3)), np.ones(2)
-    with pytest.raises(ValueError, match="at least two different rows"):
-        quick_regressor().fit(X, y)
+    with pytest.raises(ValueError, match="at least two rows of positive weight"):
+        quick_regressor().fit(X, y, sample_weight=[1, 0])
     with pytest.raises(ValueError, match="at least two rows"):
         quick_regressor(activation="learned").fit(np.eye(2, 3), np.arange(2.0))
 
@@ -786,12 +780,12 @@ def test_a_candidate_stops_alone_whatever_stands_beside_it():
     from skibias import _candidates
     from skibias._runtime import one_thread
     from skibias._selection import _contest, split_problem
-    from skibias._targets import encoded_rows
+    from skibias._targets import TableData, encoded_rows
 
     generator = np.random.default_rng(0)
     X = generator.normal(size=(120, 2))
     y = (X[:, 0] * X[:, 1] > 0).astype(int)
-    rows, encoding = encoded_rows(X, y, np.ones(120), True)
+    rows, encoding = encoded_rows(TableData(X, y, np.ones(120)), True)
     device = torch.device("cpu")
     problem = split_problem(rows, None, encoding, 0.3, seed=0, device=device, n_threads=1)
     columns = {None: _candidates.NetworkColumns(problem.rows.X)}

@@ -184,14 +184,6 @@ def test_smoothness_makes_smoother_functions(iris):
     assert roughness[1] < 0.5 * roughness[0]
 
 
-def test_weights_count_like_repeated_rows(iris):
-    X, y = iris
-    repeats = np.random.default_rng(0).integers(0, 3, len(X))
-    learner = quick(device="cpu")
-    weighted = clone(learner).learn(X, y, sample_weight=repeats)
-    assert weighted == learner.learn(np.repeat(X, repeats, 0), np.repeat(y, repeats))
-
-
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

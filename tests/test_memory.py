@@ -6,11 +6,10 @@ import torch
 from sklearn.datasets import load_iris
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier, _selection, _stacks
-from skibias import _preprocessing as preprocessing
-from skibias._preprocessing import WeightedRows, merge_rows, subsample
+from skibias._preprocessing import subsample
 from skibias._runtime import in_chunks
 from skibias._selection import choosing_problem, resolve_batch_size, split_problem
-from skibias._targets import encoded_rows
+from skibias._targets import TableData, encoded_rows
 from skibias.engine.metalearn import staggered_steps
 
 OUT_OF_MEMORY = [
@@ -99,7 +98,7 @@ def test_stacks_that_ended_early_are_continued_by_their_last_state():
 def problem_of(n_rows, n_columns=2):
     generator = np.random.RandomState(0)
     X, y = generator.randn(n_rows, n_columns), generator.randint(2, size=n_rows)
-    rows, encoding = encoded_rows(X, y, np.ones(n_rows), True)
+    rows, encoding = encoded_rows(TableData(X, y, np.ones(n_rows)), True)
     device = torch.device("cpu")
     return split_problem(rows, None, encoding, 0.2, seed=0, device=device, n_threads=1)
 
@@ -151,34 +150,3 @@ def test_subsamples_are_sorted_and_repeatable():
 )
 def test_batches_grow_with_the_rows(n_rows, expected):
     assert resolve_batch_size("auto", n_rows) == expected
-
-
-@pytest.mark.parametrize("all_collide", [False, True])
-def test_merging_adds_the_weights_of_equal_rows_only(all_collide, monkeypatch):
-    if all_collide:  # even then, rows that differ stay apart
-        monkeypatch.setattr(
-            preprocessing, "_row_hashes", lambda columns: np.zeros(len(columns[0]), np.uint64)
-        )
-    X = np.array([[0.0, 1.0], [0.0, 1.0], [-0.0, 1.0], [0.0, 2.0], [0.0, 1.0]])
-    y = np.array([1.0, 1.0, 1.0, 1.0, 0.0])
-    merged = merge_rows(WeightedRows(X, y, np.array([1.0, 2.0, 3.0, 4.0, 5.0])))
-    found = {
-        (*row, label): weight
-        for row, label, weight in zip(
-            merged.X.tolist(), merged.y, merged.weights / merged.weights.sum(), strict=True
-        )
-    }
-    expected = {(0.0, 1.0, 1.0): 6 / 15, (0.0, 2.0, 1.0): 4 / 15, (0.0, 1.0, 0.0): 5 / 15}
-    assert found == pytest.approx(expected)
-
-
-def test_merged_rows_do_not_depend_on_the_order_they_came_in():
-    generator = np.random.RandomState(0)
-    X = generator.randint(4, size=(200, 3)).astype(float)
-    y, weights = generator.randint(2, size=(200, 2)).astype(float), np.ones(200)
-    order = generator.permutation(200)
-    one = merge_rows(WeightedRows(X, y, weights))
-    other = merge_rows(WeightedRows(X[order], y[order], weights[order]))
-    for part, own in zip(one, other, strict=True):
-        np.testing.assert_array_equal(part, own)
-    assert len(one.X) == len(np.unique(np.column_stack([X, y]), axis=0))

@@ -1,6 +1,10 @@
 """Losses of rows, and their weighted means: one number per network.
 
 Notation: outputs (*R, n, o), targets (*R, n) or (*R, n, o), weights (*R, n); means (*R,).
+
+Weights are relative to those of all rows, whose mean is one. A mean is over the number of rows, not
+over their own weight: a batch that happens to hold a heavy row then has a greater loss, and in the
+mean over batches every row counts what it weighs.
 """
 
 from __future__ import annotations
@@ -54,8 +58,8 @@ def squared_error(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def weighted_mean(row_losses: Tensor, weights: Tensor) -> Tensor:
-    """Mean over rows (*R, n), weighted; weights of a batch need not sum to one."""
-    return (row_losses * weights).sum(-1) / weights.sum(-1)
+    """Mean over rows (*R, n), each times its weight."""
+    return (row_losses * weights).mean(-1)
 
 
 def error_rate(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -50,6 +50,7 @@ class Task(NamedTuple):
     split: SplitSampler
     model: Model  # its grid, if any, has one entry per restart (S,)
     loss: Loss
+    chance: Tensor | None = None  # (n,) how often rows are drawn, see `chances`
 
 
 class MetaSettings(NamedTuple):
@@ -374,11 +375,11 @@ def draw_batch(
     task: Task, rows: Sequence[Tensor], population: Population, settings: MetaSettings
 ) -> Rows:
     """Draw a batch (R, b, …), each network from its own rows and with its own generator."""
-    numbers = [
-        draw_rows(own_rows, settings.batch_size, generator)
+    draws = [
+        draw_rows(own_rows, settings.batch_size, generator, task.chance)
         for own_rows, generator in zip(rows, population.generators, strict=True)
     ]
-    return gather_batch(task.data, numbers)
+    return gather_batch(task.data, draws)
 
 
 def _replace_old(

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from skibias.engine.episodes import Rows, gather_batch
+from skibias.engine.episodes import Draw, Rows, draw_epoch, gather_shared
 from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model, outputs
 from skibias.engine.optim import Optimizer, State
@@ -41,6 +41,7 @@ class StackRows(NamedTuple):
     data: Rows
     train: Sequence[Tensor]  # row numbers
     validation: Sequence[Tensor]  # row numbers
+    chance: Tensor | None = None  # (n,) how often rows are drawn, see `chances`
 
 
 class TrainingSettings(NamedTuple):
@@ -75,8 +76,8 @@ def training_steps(
     """Train networks (R, P) and yield a state at every evaluation."""
     state = settings.optimizer.init(weights)
     window = WeightWindow()
-    batches = _epochs(rows.train, settings.batch_size, generator)
-    validation = gather_shared(rows.data, _in_turn(rows.validation, len(weights)))
+    batches = _epochs(rows, settings.batch_size, generator)
+    validation = gather_shared(rows.data, _in_turn([*map(Draw, rows.validation)], len(weights)))
     for step in range(1, settings.n_steps + 1):
         batch = gather_shared(rows.data, _in_turn(next(batches), len(weights)))
         weights, state = training_step(model, functions, weights, state, batch, settings)
@@ -259,30 +260,22 @@ def predict(model: Model, weights: Tensor, functions: Functions, inputs: Tensor)
     return torch.cat(parts, -2)
 
 
-def gather_shared(data: Rows, row_numbers: Sequence[Tensor]) -> Rows:
-    """Return a batch (b, …) that all networks share, or one per network (R, b, …)."""
-    if len(row_numbers) == 1:
-        index = row_numbers[0].to(data.inputs.device)
-        return Rows(*(part[index] for part in data))
-    return gather_batch(data, row_numbers)
-
-
-def _in_turn(row_numbers: Sequence[Tensor], n_networks: int) -> Sequence[Tensor]:
-    """Return the row numbers of every network where there are several sets; one set is shared."""
-    if len(row_numbers) == 1:
-        return row_numbers
-    return [*row_numbers] * (n_networks // len(row_numbers))
+def _in_turn(draws: Sequence[Draw], n_networks: int) -> Sequence[Draw]:
+    """Return the rows of every network where there are several sets; one set is shared."""
+    if len(draws) == 1:
+        return draws
+    return [*draws] * (n_networks // len(draws))
 
 
 def _epochs(
-    rows: Sequence[Tensor], batch_size: int, generator: torch.Generator
-) -> Iterator[list[Tensor]]:
-    """Yield batches for ever, every row once per epoch in a new random order.
+    rows: StackRows, batch_size: int, generator: torch.Generator
+) -> Iterator[Sequence[Draw]]:
+    """Yield the batches of every set of training rows for ever, epoch by epoch.
 
     Sets of rows of different sizes make the same number of steps per epoch.
     """
-    counts = [len(own) for own in rows]
+    counts = [len(own) for own in rows.train]
     n_batches = min(max(1, round(max(counts) / batch_size)), min(counts))
     while True:
-        shuffled = [own[torch.randperm(len(own), generator=generator)] for own in rows]
-        yield from map(list, zip(*(own.tensor_split(n_batches) for own in shuffled), strict=True))
+        epochs = [draw_epoch(own, n_batches, generator, rows.chance) for own in rows.train]
+        yield from zip(*epochs, strict=True)

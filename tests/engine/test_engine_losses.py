@@ -21,7 +21,7 @@ def rows():
     outputs = torch.randn(3, 20, 4, generator=generator, dtype=torch.float64)
     classes = torch.randint(4, (20,), generator=generator)
     weights = torch.randint(1, 4, (20,), generator=generator).double()
-    return outputs, classes, weights
+    return outputs, classes, weights / weights.mean()
 
 
 def test_log_loss_equals_torch_and_sklearn(rows):
@@ -49,6 +49,16 @@ def test_smoothed_training_loss_equals_torch_and_leaves_values_alone(rows):
     assert training_loss("squared_error", 0.1) is squared_error
 
 
+def test_a_batch_with_a_heavy_row_has_a_greater_loss():
+    # In the mean over batches of two rows, the row of weight 3 counts three times the others.
+    weights = torch.tensor([3.0, 0.5, 0.5, 0.0])
+    errors = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    outputs = errors.sqrt()[:, None]
+    batches = [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]]
+    losses = [squared_error(outputs[b], torch.zeros(2, 1), weights[b]) for b in batches]
+    assert float(torch.stack(losses).mean()) == pytest.approx((errors * weights).mean())
+
+
 def test_log_loss_is_finite_for_large_outputs():
     outputs = torch.tensor([[1000.0, -1000.0]])
     assert log_loss(outputs, torch.tensor([1]), torch.ones(1)) == 2000
@@ -67,7 +77,8 @@ def test_a_weight_is_a_number_of_repetitions(name, rows):
     outputs, targets, weights = rows
     if name == "squared_error":
         targets = torch.nn.functional.one_hot(targets, 4).double()
-    index = torch.arange(20).repeat_interleave(weights.long())
+    counts = (weights / weights.min()).round()
+    index = torch.arange(20).repeat_interleave(counts.long())
     repeated = LOSSES[name](outputs[:, index], targets[index], torch.ones(len(index)))
     torch.testing.assert_close(LOSSES[name](outputs, targets, weights), repeated)
 

@@ -80,7 +80,7 @@ def weighted_loss(theta, psi, data, rows):
     matrix, bias, vector, constant = theta.split([N_UNITS * n_inputs, N_UNITS, N_UNITS, 1])
     hidden = hat_basis_spline(psi, data.inputs[rows] @ matrix.view(n_inputs, N_UNITS) + bias)
     errors = (hidden @ vector + constant - data.targets[rows, 0]) ** 2
-    return (errors * data.weights[rows]).sum() / data.weights[rows].sum()
+    return (errors * data.weights[rows]).mean()
 
 
 def algorithm_1(tasks, psi, restart, rate, unroll_steps, settings):
@@ -96,13 +96,13 @@ def algorithm_1(tasks, psi, restart, rate, unroll_steps, settings):
         psi = psi.detach().requires_grad_()
         for inner in range(n_tr):
             is_kept = n_tr - inner <= unroll_steps  # among the last t steps
-            batch = draw_rows(train, settings.batch_size, generator)
+            batch = draw_rows(train, settings.batch_size, generator).numbers
             loss = weighted_loss(theta, psi if is_kept else psi.detach(), task.data, batch)
             (gradient,) = grad(loss, theta, create_graph=True)
             theta = theta - settings.learning_rate * gradient
             if not is_kept:
                 theta = theta.detach().requires_grad_()
-        batch = draw_rows(validation, settings.batch_size, generator)
+        batch = draw_rows(validation, settings.batch_size, generator).numbers
         loss = weighted_loss(theta, psi, task.data, batch)
         (gradient,) = grad(loss, psi)
         # Differs from the paper as the engine does: a long gradient is clipped.

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.colors import LogNorm, Normalize
+from scipy.special import softmax
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.metrics import log_loss
 from sklearn.neighbors import KNeighborsClassifier
@@ -48,7 +49,7 @@ def test_the_middle_of_a_random_plane_is_the_trained_network(parameters, network
     display = draw(model, network=network)
     assert display.loss.shape == display.complexity.shape == (5, 5)
     alone = only(model, network)
-    assert display.loss[2, 2] == pytest.approx(log_loss(Y, alone.predict_proba(X)), rel=1e-4)
+    assert display.loss[2, 2] == pytest.approx(log_loss(Y, softmax(alone.decision_function(X), axis=1)), rel=1e-4)
     # The same draws as the display's: the plane first, then rows, then paths.
     random = np.random.RandomState(0)
     random.randint(2**31)
@@ -79,7 +80,7 @@ def test_the_landscape_equals_the_networks_of_the_plane():
     # The network at a corner of the plane, rebuilt.
     step = np.array([display.first[0], display.second[-1]])
     corner.weights_ = (model.weights_[0] + step @ directions)[None].astype(np.float32)
-    expected = log_loss(Y, corner.predict_proba(X))
+    expected = log_loss(Y, softmax(corner.decision_function(X), axis=1))
     assert display.loss[-1, 0] == pytest.approx(expected, rel=1e-3)
 
 
@@ -146,7 +147,9 @@ def test_extent_and_rows_are_those_asked_for():
     random = np.random.RandomState(0)
     random.randint(2**31)
     rows = random.permutation(len(X))[:20]
-    expected = log_loss(Y[rows], model.predict_proba(X[rows]), labels=[0, 1, 2])
+    expected = log_loss(
+        Y[rows], softmax(model.decision_function(X[rows]), axis=1), labels=[0, 1, 2]
+    )
     assert display.loss[2, 2] == pytest.approx(expected, rel=1e-4)
 
 
