@@ -199,6 +199,16 @@ def test_a_candidate_that_fails_is_out_and_if_all_do_the_model_has_failed():
         measurement.fit_candidates({"broken": Recorder(fails=True)}, train, validation)
 
 
+def test_the_calibration_error_compares_sureness_and_right_answers_bin_by_bin():
+    # Two of three are right where the model says 0.9, one of two where it says 0.5.
+    probabilities = np.array([[0.9, 0.1]] * 3 + [[0.5, 0.5]] * 2)
+    y = np.array(["a", "a", "b", "a", "b"])
+    found = measurement.calibration_error(y, probabilities, ["a", "b"])
+    assert found == pytest.approx((3 * (0.9 - 2 / 3) + 2 * 0) / 5)
+    sure = measurement.calibration_error(y, np.array([[1.0, 0.0]] * 5), ["a", "b"])
+    assert sure == pytest.approx(1 - 3 / 5)
+
+
 def test_a_row_of_classification():
     job = Job("set", "classification", 1, "hist_gradient_boosting")
     found = measurement.measure(job, classification_table)
@@ -207,6 +217,7 @@ def test_a_row_of_classification():
     assert (found["n_train"], found["n_validation"], found["n_test"]) == (280, 36, 84)
     assert (found["n_features"], found["n_candidates"], found["seed"]) == (3, 1, 1)
     assert 0.7 < found["test_score"] < 1 and found["train_score"] == 1
+    assert 0 < found["test_log_loss"] < 2 and 0 < found["test_calibration_error"] < 0.3
     assert found["tv_complexity"] > 0.5
     assert found["fit_seconds"] > 0 and found["peak_mb"] > 50 and found["fit_mb"] >= 0
     assert "test_rmse" not in found

@@ -19,6 +19,7 @@ from .results import OK
 
 MAX_STATUS = 300  # characters
 WARM_UP_ROWS = 64
+CALIBRATION_BINS = 15  # as in Guo et al., "On Calibration of Modern Neural Networks" (2017)
 
 
 class Job(NamedTuple):
@@ -133,6 +134,7 @@ def fit_and_score(job, X, y):
         "n_features": X.shape[1],
         **describe(chosen.model),
         **scores("test", job.task, test[1], predictions),
+        **probability_scores(job.task, chosen.model, *test),
         **scores("train", job.task, train[1], chosen.model.predict(train[0])),
     }
     if job.with_complexity:
@@ -197,6 +199,34 @@ def scores(part, task, y, predictions):
         f"{part}_score": r2_score(y, predictions),
         f"{part}_rmse": root_mean_squared_error(y, predictions),
     }
+
+
+def probability_scores(task, model, X, y):
+    """Return log loss and calibration error of a classifier's probabilities."""
+    from sklearn.metrics import log_loss
+
+    if task != CLASSIFICATION or not hasattr(model, "predict_proba"):
+        return {}
+    probabilities = model.predict_proba(X)
+    return {
+        "test_log_loss": log_loss(y, probabilities, labels=model.classes_),
+        "test_calibration_error": calibration_error(y, probabilities, model.classes_),
+    }
+
+
+def calibration_error(y, probabilities, classes):
+    """Return the mean distance between how sure a model is and how often it is right.
+
+    The probability of the most probable class and the share of right answers are compared within
+    bins of that probability, which count by their rows.
+    """
+    import numpy as np
+
+    sureness = probabilities.max(axis=1)
+    is_right = np.asarray(classes)[probabilities.argmax(axis=1)] == np.asarray(y)
+    bins = np.minimum((sureness * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    distances = np.bincount(bins, is_right - sureness, minlength=CALIBRATION_BINS)
+    return float(np.abs(distances).sum() / len(bins))
 
 
 def complexity(model, task, X, y):

@@ -16,6 +16,8 @@ FIELDS = (
     "status",  # "ok", or what went wrong
     "train_score",  # accuracy, or R2
     "test_score",
+    "test_log_loss",  # classification only, where a model gives probabilities
+    "test_calibration_error",  # of the most probable class
     "train_rmse",  # regression only
     "test_rmse",
     "tv_complexity",
