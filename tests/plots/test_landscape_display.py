@@ -49,7 +49,9 @@ def test_the_middle_of_a_random_plane_is_the_trained_network(parameters, network
     display = draw(model, network=network)
     assert display.loss.shape == display.complexity.shape == (5, 5)
     alone = only(model, network)
-    assert display.loss[2, 2] == pytest.approx(log_loss(Y, softmax(alone.decision_function(X), axis=1)), rel=1e-4)
+    assert display.loss[2, 2] == pytest.approx(
+        log_loss(Y, softmax(alone.decision_function(X), axis=1)), rel=1e-4
+    )
     # The same draws as the display's: the plane first, then rows, then paths.
     random = np.random.RandomState(0)
     random.randint(2**31)
