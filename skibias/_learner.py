@@ -12,7 +12,6 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_X_y
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skibias._candidates import (
     Contest,
@@ -42,6 +41,7 @@ from skibias._preprocessing import (
     subsample,
 )
 from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
 from skibias._validation import (
@@ -51,6 +51,7 @@ from skibias._validation import (
     check_learner,
     check_numbered_rows,
     check_weights,
+    plain_clone,
 )
 from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES
@@ -195,7 +196,7 @@ class ActivationLearner(BaseEstimator):
         "smoothness": [Interval(Real, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "target_type": [StrOptions(set(TARGET_TYPES))],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "device": [str, torch.device],
         "verbose": ["verbose"],
     }
@@ -289,6 +290,7 @@ class ActivationLearner(BaseEstimator):
         learner = _with_listed_splits(self)
         check_learner(learner)
         check_activation_learner(learner)
+        learner = plain_clone(learner)
         device = resolve_device(self.device, "ActivationLearner")
         tasks = _tasks(X, y, sample_weight)
         seed = draw_seed(self.random_state)

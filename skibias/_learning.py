@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ import torch
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_X_y
 
+from skibias._numbers import is_real, is_whole
 from skibias._preprocessing import (
     WeightedRows,
     identity_values,
@@ -55,7 +55,7 @@ class Learned(NamedTuple):
 
 def is_fraction(validation) -> bool:
     """Whether the rows of the outer loss are a share of the rows, drawn anew for every network."""
-    return isinstance(validation, Real) and not isinstance(validation, Integral)
+    return is_real(validation) and not is_whole(validation)
 
 
 def is_splitter(validation) -> bool:

@@ -14,7 +14,6 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -23,6 +22,7 @@ from skibias._checkpoint import check_checkpoint, open_checkpoint
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
+from skibias._numbers import check_index
 from skibias._preprocessing import (
     SCALINGS,
     resolve_scaling,
@@ -39,6 +39,7 @@ from skibias._selection import (
     resolve_batch_size,
     split_problem,
 )
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
 from skibias._spline_activation import SplineActivation
 from skibias._targets import encoded_rows
 from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
@@ -197,7 +198,7 @@ class _LearnedActivationMLP(BaseEstimator):
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "checkpoint": [str, os.PathLike, None],
         "device": [str, torch.device],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "verbose": ["verbose"],
     }
 
@@ -538,11 +539,7 @@ class _LearnedActivationMLP(BaseEstimator):
                 "The 'hidden_layer_sizes' parameter must name a layer for hidden_representation. "
                 "Got () instead."
             )
-        if not isinstance(layer, Integral) or not -n_layers <= layer < n_layers:
-            raise ValueError(
-                f"The 'layer' parameter of hidden_representation must be an integer in "
-                f"[{-n_layers}, {n_layers - 1}]. Got {layer!r} instead."
-            )
+        layer = check_index("layer", layer, -n_layers, n_layers - 1, "hidden_representation")
         with one_thread(), torch.no_grad():
             model, weights, columns = self._network(X)
             *hidden, _ = unpack_layers(weights, model.architecture)

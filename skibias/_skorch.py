@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from skibias._checkpoint import Stage
+from skibias._numbers import check_index
 from skibias._time_limit import Cut, Deadline
 from skibias.engine.episodes import Rows
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
@@ -227,11 +227,7 @@ class WeightTrajectory(Callback):
             If there is no such epoch, or the weights are of other networks.
         """
         n_states = len(self.trajectory_)
-        if not isinstance(epoch, Integral) or not -n_states <= epoch < n_states:
-            raise ValueError(
-                f"The 'epoch' parameter of estimator_at must be an integer in "
-                f"[{-n_states}, {n_states - 1}]. Got {epoch!r} instead."
-            )
+        epoch = check_index("epoch", epoch, -n_states, n_states - 1, "estimator_at")
         return estimator._with_weights(self.trajectory_[epoch])
 
 

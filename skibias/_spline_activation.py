@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skibias._numbers import check_count, check_positive, is_real
 from skibias.engine import splines
 
 # Knots whose spacing varies by less than this, relatively, are looked up by arithmetic.
@@ -111,7 +112,8 @@ class SplineActivation:
             If the domain does not increase, there are fewer than two knots, or ``function`` does
             not return a finite number for each.
         """
-        knots = np.linspace(*domain, n_knots)
+        n_knots = check_count("n_knots", n_knots, 2, "SplineActivation.from_function")
+        knots = np.linspace(*_checked_domain(domain), n_knots)
         return cls(knots, function(knots), extrapolation)
 
     @classmethod
@@ -216,6 +218,7 @@ class SplineActivation:
         ValueError
             If the prefactor is not a positive, finite number.
         """
+        prefactor = check_positive("prefactor", prefactor, "SplineActivation.scale_argument")
         return SplineActivation(self.knots / prefactor, self.values, self.extrapolation)
 
     def as_module(self, dtype: torch.dtype = torch.float32) -> SplineModule:
@@ -307,6 +310,17 @@ class SplineModule(nn.Module):
 
     def extra_repr(self) -> str:
         return f"n_knots={len(self.knots)}, extrapolation={self.extrapolation!r}"
+
+
+def _checked_domain(domain: Any) -> tuple[float, float]:
+    """Return the first and the last knot, or raise ValueError."""
+    ends = tuple(domain) if isinstance(domain, (tuple, list, np.ndarray)) else ()
+    if len(ends) != 2 or not all(map(is_real, ends)) or not -np.inf < ends[0] < ends[1] < np.inf:
+        raise ValueError(
+            "The 'domain' parameter of SplineActivation.from_function must be two finite numbers, "
+            f"the first one smaller. Got {domain!r} instead."
+        )
+    return float(ends[0]), float(ends[1])
 
 
 def _is_uniform(knots: np.ndarray, rounding: float = 0.0) -> bool:

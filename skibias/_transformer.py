@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skibias._candidates import (
     Candidate,
@@ -32,6 +31,7 @@ from skibias._selection import (
     split_problem,
     transformer_learner,
 )
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._typing import RandomState, TargetType
 from skibias._validation import (
@@ -97,7 +97,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         "n_channels": [Interval(Integral, 1, None, closed="left")],
         "scaling": [StrOptions({"minmax", "quantile"})],
         "device": [str, torch.device],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "verbose": ["verbose"],
     }
 
@@ -205,7 +205,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
             The column's name, followed by "_" and the number of the channel if there are several.
         """
         check_is_fitted(self, "n_features_in_")
-        names = _check_feature_names_in(self, input_features)
+        names = check_feature_names_in(self, input_features)
         n_channels = self.activations_[0].n_channels
         if n_channels is None:
             return names

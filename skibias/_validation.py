@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils.validation import _check_sample_weight
 
+from skibias._numbers import is_real, is_whole, plain_numbers
+from skibias._sklearn_compat import check_sample_weight
 from skibias._spline_activation import SplineActivation
 
 ACTIVATION_STARTS = ("auto", "relu", "zeros")
 INPUT_STARTS = ("auto", "ramps", "identity")
+
+
+def plain_clone(estimator):
+    """Return a clone whose numbers are Python's."""
+    copy = clone(estimator)
+    parameters = copy.get_params(deep=False)
+    return copy.set_params(**{name: plain_numbers(value) for name, value in parameters.items()})
 
 
 def check_learner(learner) -> None:
@@ -26,7 +33,7 @@ def check_learner(learner) -> None:
         _check_sequence(learner, name)
     check_hidden_layer_sizes(learner.hidden_layer_sizes, "ActivationLearner")
     domain = learner.domain
-    if len(domain) != 2 or not all(isinstance(end, Real) for end in domain):
+    if len(domain) != 2 or not all(map(is_real, domain)):
         _refuse("domain", "be a pair of numbers", domain)
     if not -np.inf < domain[0] < domain[1] < np.inf:
         _refuse("domain", "be two finite numbers, the first one smaller", domain)
@@ -56,7 +63,7 @@ def check_activation_learner(learner) -> None:
 
 def check_hidden_layer_sizes(sizes, owner) -> None:
     """Raise ValueError unless all sizes are positive integers."""
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+    if not all(is_whole(size) and size > 0 for size in sizes):
         raise ValueError(
             f"The 'hidden_layer_sizes' parameter of {owner} must hold positive integers. "
             f"Got {sizes!r} instead."
@@ -96,7 +103,7 @@ def check_weights(sample_weight, X) -> np.ndarray:
             "The 'sample_weight' parameter must hold at least one positive weight: sample weights "
             "must contain at least one non-zero number. Got zeros only instead."
         )
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    weights = check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weights < 0).any():
         raise ValueError(
             "The 'sample_weight' parameter must not hold negative weights. "

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from skibias._counts import check_count
 from skibias._frames import import_pandas
+from skibias._numbers import check_count
 from skibias._typing import Frame, RandomState, ResponseMethod
 from skibias.complexity._geometric import N_ROWS, STEP, sample_rows, squared_slopes
 from skibias.complexity._measures import (

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._mlp import _LearnedActivationMLP
+from skibias._numbers import check_count
 from skibias._spline_activation import SplineActivation
 from skibias._transformer import IAFTransformer
 from skibias.plots._figure import COLOR_MAP, finish, pyplot
@@ -118,6 +119,8 @@ class ActivationDisplay:
                 "pipeline, pass the step."
             )
         check_is_fitted(estimator)
+        if max_features is not None:
+            max_features = check_count("max_features", max_features, 0, "ActivationDisplay")
         feature_names = _feature_names(estimator, feature_names)[:max_features]
         hidden, inputs = _functions(estimator)
         inputs = inputs[:max_features]
