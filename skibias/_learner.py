@@ -146,8 +146,9 @@ class ActivationLearner(BaseEstimator):
         The restarts, retrained from scratch and compared on held-out rows; set by `learn`.
     history_ : dict
         ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``, the
-        functions at these steps; set by `learn`. The loss is the outer loop's own target, not an
-        estimate of performance.
+        functions at these steps: ``functions[k][restart][number]``. At most 50 steps are kept,
+        evenly spaced from the start to the last one, and fewer of many columns (about 4 MB).
+        Set by `learn`. The loss is the outer loop's own target, not an estimate of performance.
 
     Examples
     --------

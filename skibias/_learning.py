@@ -10,6 +10,7 @@ import torch
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_X_y
 
+from skibias._function_history import FunctionHistory
 from skibias._numbers import is_real, is_whole
 from skibias._preprocessing import (
     WeightedRows,
@@ -180,7 +181,11 @@ def learn_activations(
             for restart_values, own_knots, count in zip(table, knots.numpy(), counts, strict=True)
         ]
 
-    history["functions"] = [activations(snapshot.activation) for snapshot in history["functions"]]
+    snapshots = np.stack([snapshot.activation.numpy() for snapshot in history["functions"]])
+    own_knots = [
+        [own[:count]] * n_functions for own, count in zip(knots.numpy(), counts, strict=True)
+    ]
+    history["functions"] = FunctionHistory(own_knots, snapshots)
     return Learned(activations(final.activation), diverged, history, cut)
 
 
@@ -228,7 +233,10 @@ def learn_inputs(
             for restart in heights
         ]
 
-    history["functions"] = [input_functions(snapshot.inputs) for snapshot in history["functions"]]
+    snapshots = np.stack([snapshot.inputs.numpy() for snapshot in history["functions"]])
+    snapshots = np.where(is_constant[:, None, None], np.float32(values), snapshots)
+    snapshots = snapshots[..., 0] if n_channels == 1 else snapshots
+    history["functions"] = FunctionHistory([knots] * learner.n_restarts, snapshots)
     return Learned(input_functions(final.inputs), diverged, history, cut)
 
 

@@ -146,8 +146,8 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         learned because it was asked for, by those on the held-out rows.
     meta_history_ : dict
         For what was learned, of "activation" and "inputs": ``validation_loss`` (outer steps,
-        restarts), ``snapshot_step`` and ``functions``. The loss is the outer loop's target, not
-        an estimate of performance.
+        restarts), ``snapshot_step`` and ``functions``, as in `ActivationLearner`. The loss is the
+        outer loop's target, not an estimate of performance.
     history_ : list of dict
         One record per epoch of the final training, from skorch; ``valid_error``, which stops it,
         is the share of held-out rows that all networks together get wrong, or their squared error.

@@ -76,7 +76,8 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         One per column, knots in the units of X. The function of a constant column is not
         learned.
     meta_history_ : dict
-        ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``.
+        ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``, as in
+        `ActivationLearner`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X had column names that are all strings.
