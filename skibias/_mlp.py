@@ -111,7 +111,10 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
     n_estimators : int, default=4
         Networks trained in one stack; their outputs are averaged.
     callbacks : list of skorch callbacks or None, default=None
-        Hooks of the final training, used as they are, not copied.
+        Hooks of the final training, used as they are, not copied: callbacks, classes of them, or
+        pairs (name, callback). All weights are one parameter of theirs, "weights". Those that
+        need a validation set of skorch's (`EpochScoring`, `BatchScoring`) or parameters of single
+        layers (`Freezer`, `Unfreezer`), `LoadInitState` and `InputShapeSetter` are refused.
     time_limit : float or None, default=None
         Seconds after which `fit` is to come to an end, about; what it has found by then is kept,
         and a `ConvergenceWarning` says what was cut. Learning ends by a quarter of the limit, the
@@ -284,9 +287,9 @@ class _LearnedActivationMLP(BaseEstimator):
         device = resolve_device(self.device, type(self).__name__)
         check_checkpoint(self)
         if self.callbacks:
-            from skibias._skorch import check_callbacks
+            from skibias._callbacks import check_callbacks
 
-            check_callbacks(self.callbacks, type(self).__name__)
+            check_callbacks(self.callbacks, type(self).__name__, bool(self.early_stopping))
         cuts: list[Cut] = []
         fit_on_twin(
             self, lambda twin, n: cuts.extend(twin._fit(X, y, sample_weight, device, n, clock))

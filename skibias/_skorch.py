@@ -1,4 +1,4 @@
-"""Final training of the chosen network; the one file that knows skorch.
+"""Final training of the chosen network, through skorch.
 
 A `NeuralNet` is composed, not subclassed, and does the loop: epochs, history, callbacks. What
 it trains with is the engine: `forward`, the losses and the optimisers.
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, PrintLog
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -78,18 +78,6 @@ class TrainingProgress(NamedTuple):
     generator: torch.Generator
     history: list[dict[str, Any]]
     judgement: Judgement
-
-
-def check_callbacks(callbacks: list, owner: str) -> None:
-    """Raise TypeError unless all are what skorch takes: callbacks, classes, or (name, callback)."""
-    for entry in callbacks:
-        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
-        is_class = isinstance(callback, type) and issubclass(callback, Callback)
-        if not is_class and not isinstance(callback, Callback):
-            raise TypeError(
-                f"The 'callbacks' parameter of {owner} must hold skorch callbacks. "
-                f"Got {entry!r} instead."
-            )
 
 
 def train_networks(
@@ -169,7 +157,7 @@ def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNe
         module,
         criterion=_MeanLoss,
         criterion__loss=training_loss(settings.loss, settings.label_smoothing),
-        optimizer=_EngineOptimizer,
+        optimizer=EngineOptimizer,
         optimizer__name=settings.optimizer,
         optimizer__run=module.run,
         lr=settings.learning_rate,
@@ -183,9 +171,15 @@ def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNe
         callbacks=callbacks,
         callbacks__valid_loss=None,
         callbacks__print_log=None,
-        verbose=0,
+        verbose=int(_prints(settings.callbacks)),
         device=settings.device,
     )
+
+
+def _prints(callbacks: list | None) -> bool:
+    """Whether the user has asked for a log, which skorch prints only if the net is verbose."""
+    found = [entry[1] if isinstance(entry, tuple) else entry for entry in callbacks or []]
+    return any(own is PrintLog or isinstance(own, PrintLog) for own in found)
 
 
 class WeightTrajectory(Callback):
@@ -265,7 +259,7 @@ def _undecorated(method: Any) -> Any:
     return getattr(method, "__wrapped__", method)
 
 
-class _EngineOptimizer(torch.optim.Optimizer):
+class EngineOptimizer(torch.optim.Optimizer):
     """The engine's update rules behind torch's interface: the same steps as in meta-learning."""
 
     add_param_group = _undecorated(torch.optim.Optimizer.add_param_group)
