@@ -23,6 +23,7 @@ from skibias._candidates import (
     learned_candidates,
     learner_plan,
 )
+from skibias._columns import check_target_dates, numbers_only
 from skibias._learning import (
     LearningData,
     is_fraction,
@@ -41,7 +42,7 @@ from skibias._preprocessing import (
     subsample,
 )
 from skibias._runtime import draw_seed, one_thread, resolve_device
-from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
 from skibias._validation import (
@@ -50,6 +51,7 @@ from skibias._validation import (
     check_activation_learner,
     check_learner,
     check_numbered_rows,
+    check_outside_names,
     check_weights,
     plain_clone,
 )
@@ -358,9 +360,12 @@ def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Con
 
 def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningData, Contest]:
     """Check, merge, scale and split one data set; return it with the restarts' contest on it."""
-    X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
+    check_outside_names(learner, feature_names_of(X))
+    with numbers_only(X, "ActivationLearner"):
+        X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
     is_classification = guess_target_type(y, learner.target_type) == "multiclass"
-    weights = check_weights(sample_weight, X)
+    check_target_dates(y, is_classification, "ActivationLearner")
+    weights = check_weights(sample_weight, X, "ActivationLearner")
     check_numbered_rows(learner, weights)
     rows, encoding = encoded_rows(
         X,

@@ -10,6 +10,7 @@ import torch
 from sklearn.model_selection import check_cv
 from sklearn.utils import check_X_y
 
+from skibias._columns import check_target_dates, numbers_only
 from skibias._function_history import FunctionHistory
 from skibias._numbers import is_real, is_whole
 from skibias._preprocessing import (
@@ -124,7 +125,9 @@ def outside_rows(learner, transform: Callable, rows: WeightedRows, encoding):
     if not isinstance(learner.validation, tuple):
         return None
     try:
-        X, y = check_X_y(*learner.validation, dtype=np.float64, multi_output=True)
+        with numbers_only(learner.validation[0], "validation"):
+            X, y = check_X_y(*learner.validation, dtype=np.float64, multi_output=True)
+        check_target_dates(y, encoding.classes is not None, "validation")
         _check_width("columns", X, rows.X)
         _check_width("targets of a row", y, rows.y)
         y = encoding.numbers(y) if encoding.classes is not None else y.astype(np.float64)

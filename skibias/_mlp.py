@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
@@ -19,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skibias._candidates import all_diverged_message, input_tables, network_architecture
 from skibias._checkpoint import check_checkpoint, open_checkpoint
+from skibias._columns import check_target_dates, numbers_only
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
@@ -44,7 +46,7 @@ from skibias._spline_activation import SplineActivation
 from skibias._targets import encoded_rows
 from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
 from skibias._typing import OptimizerName, RandomState, Sharing
-from skibias._validation import check_function_count, check_network_parameters, check_weights
+from skibias._validation import check_given_functions, check_network_parameters, check_weights
 from skibias.engine.episodes import stream
 from skibias.engine.networks import (
     INPUT_RATE,
@@ -317,19 +319,24 @@ class _LearnedActivationMLP(BaseEstimator):
     def _problem(self, X, y, sample_weight, device, n_threads) -> Problem:
         """Check the data and return them prepared."""
         is_classification = not is_regressor(self)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float64,
-            multi_output=not is_classification,
-            y_numeric=not is_classification,
-            ensure_min_samples=2,
-        )
+        given = X
+        owner = type(self).__name__
+        check_target_dates(y, is_classification, owner)
+        targets = nullcontext() if is_classification else numbers_only(y, owner, "y")
+        with numbers_only(X, owner), targets:
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                dtype=np.float64,
+                multi_output=not is_classification,
+                y_numeric=not is_classification,
+                ensure_min_samples=2,
+            )
         if is_classification:
             check_classification_targets(y)
-        check_function_count(self, X.shape[1])
-        weights = check_weights(sample_weight, X)
+        check_given_functions(self, given, X.shape[1])
+        weights = check_weights(sample_weight, X, owner)
         learner = network_learner(self)
         rows, encoding = encoded_rows(
             X, y, weights, is_classification, merge=not is_splitter(learner.validation)
@@ -514,7 +521,8 @@ class _LearnedActivationMLP(BaseEstimator):
 
     def _checked(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        with numbers_only(X, type(self).__name__):
+            return validate_data(self, X, dtype=np.float64, reset=False)
 
     def hidden_representation(self, X: ArrayLike, layer: int = -1) -> np.ndarray:
         """Return what a hidden layer computes.
@@ -676,7 +684,9 @@ class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
     def _validation_score(self, rows) -> float | None:
         if len(rows.y) < 2:
             return None  # undefined for one row
-        return float(r2_score(rows.y, self._values(rows.X), sample_weight=rows.weights))
+        # Of standardised values, which is the same: the squares of raw ones may overflow.
+        targets = self._encoding_.encode(rows.y)
+        return float(r2_score(targets, self._outputs(rows.X), sample_weight=rows.weights))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skibias._columns import refuse_dates
 from skibias._numbers import check_count, check_positive, is_real
 from skibias.engine import splines
 
@@ -177,6 +178,7 @@ class SplineActivation:
         """
         if isinstance(x, Tensor):
             return self._evaluate(x if x.is_floating_point() else x.to(torch.get_default_dtype()))
+        refuse_dates(x, "SplineActivation", "x")
         # A copy in row order: x may be read-only or a reversed view, which torch does not take.
         x = np.array(x, dtype=np.float64, order="C")
         result = self._evaluate(torch.from_numpy(x)).numpy()
@@ -338,6 +340,7 @@ def _uniform_spacing(knots: np.ndarray) -> tuple[float, float]:
 
 def _frozen_array(numbers: Any, name: str) -> np.ndarray:
     """Return a read-only float64 copy, finite."""
+    refuse_dates(numbers, "SplineActivation", name)
     try:
         array = np.array(numbers, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -127,13 +127,24 @@ def class_encoding(y, loss="auto"):
     return TargetEncoding(classes, None, None, "log_loss" if loss == "auto" else loss)
 
 
+def _check_range(columns) -> None:
+    """Raise ValueError where differences of values (n, o) overflow."""
+    with np.errstate(over="ignore"):
+        is_finite = np.isfinite(np.ptp(columns, axis=0)).all()
+    if not is_finite:
+        raise ValueError(
+            "The 'y' parameter must hold values whose range is below 1.8e308, the largest number. "
+            f"Got {columns.min():g} to {columns.max():g} instead: divide y by a constant."
+        )
+
+
 def value_encoding(y, weights, loss="auto"):
     """Return the encoding that standardises values (n,) or (n, o), with weights.
 
     Raises
     ------
     ValueError
-        If the loss is one for classes.
+        If the loss is one for classes, or the range of values is no number.
     """
     if loss == "log_loss":
         raise ValueError(
@@ -141,8 +152,13 @@ def value_encoding(y, weights, loss="auto"):
             "Got 'log_loss' instead."
         )
     columns = y.reshape(len(y), -1)
+    _check_range(columns)
+    # In units of a power of two, which changes no digit: squares of large values overflow.
+    exponents = np.frexp(np.abs(columns).max(axis=0))[1]
+    columns = np.ldexp(columns, -exponents)
     mean = np.average(columns, axis=0, weights=weights)
     scale = np.sqrt(np.average((columns - mean) ** 2, axis=0, weights=weights))
     # A constant column, up to rounding, keeps its unit.
     constant = scale <= 10 * np.finfo(float).eps * np.maximum(np.abs(mean), 1e-300)
+    mean, scale = np.ldexp(mean, exponents), np.ldexp(scale, exponents)
     return TargetEncoding(None, mean, np.where(constant, 1.0, scale), "squared_error")

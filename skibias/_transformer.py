@@ -18,6 +18,7 @@ from skibias._candidates import (
     compare,
     learner_plan,
 )
+from skibias._columns import check_target_dates, numbers_only
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
@@ -36,6 +37,7 @@ from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._typing import RandomState, TargetType
 from skibias._validation import (
     check_numbered_rows,
+    check_outside_names,
     check_transformer_parameters,
     check_weights,
 )
@@ -148,10 +150,15 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def _fit(self, X, y, sample_weight, device, n_threads) -> None:
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
+        with numbers_only(X, "IAFTransformer"):
+            X, y = validate_data(
+                self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2
+            )
         is_classification = guess_target_type(y, self.target_type) == "multiclass"
+        check_target_dates(y, is_classification, "IAFTransformer")
         learner = transformer_learner(self).set_params(verbose=self.verbose)
-        weights = check_weights(sample_weight, X)
+        check_outside_names(learner, getattr(self, "feature_names_in_", None))
+        weights = check_weights(sample_weight, X, "IAFTransformer")
         check_numbered_rows(learner, weights)
         rows, encoding = encoded_rows(
             X,
@@ -188,9 +195,12 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         ndarray of shape (n_samples, n_features * n_channels), float64
             The channels of the first column, then those of the second, …
         """
+        return spline_columns(self._checked(X), self.activations_)
+
+    def _checked(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return spline_columns(X, self.activations_)
+        with numbers_only(X, "IAFTransformer"):
+            return validate_data(self, X, dtype=np.float64, reset=False)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that `transform` gives.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
 
+from skibias._columns import numbers_only
 from skibias._numbers import is_real, is_whole, plain_numbers
-from skibias._sklearn_compat import check_sample_weight
+from skibias._sklearn_compat import check_feature_names, check_sample_weight, feature_names_of
 from skibias._spline_activation import SplineActivation
 
 ACTIVATION_STARTS = ("auto", "relu", "zeros")
@@ -18,9 +20,9 @@ INPUT_STARTS = ("auto", "ramps", "identity")
 
 def plain_clone(estimator):
     """Return a clone whose numbers are Python's."""
-    copy = clone(estimator)
-    parameters = copy.get_params(deep=False)
-    return copy.set_params(**{name: plain_numbers(value) for name, value in parameters.items()})
+    own = clone(estimator)
+    parameters = own.get_params(deep=False)
+    return own.set_params(**{name: plain_numbers(value) for name, value in parameters.items()})
 
 
 def check_learner(learner) -> None:
@@ -90,7 +92,7 @@ def _refuse(name, rule, value):
     )
 
 
-def check_weights(sample_weight, X) -> np.ndarray:
+def check_weights(sample_weight, X, owner) -> np.ndarray:
     """Return float64 weights (n,), ones if there are none.
 
     Raises
@@ -103,7 +105,8 @@ def check_weights(sample_weight, X) -> np.ndarray:
             "The 'sample_weight' parameter must hold at least one positive weight: sample weights "
             "must contain at least one non-zero number. Got zeros only instead."
         )
-    weights = check_sample_weight(sample_weight, X, dtype=np.float64)
+    with numbers_only(sample_weight, owner, "sample_weight"):
+        weights = check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weights < 0).any():
         raise ValueError(
             "The 'sample_weight' parameter must not hold negative weights. "
@@ -203,10 +206,37 @@ def check_transformer_parameters(transformer) -> None:
             )
 
 
-def check_function_count(estimator, n_features) -> None:
-    """Raise ValueError unless given input functions are as many as there are columns."""
+def check_outside_names(learner, names) -> None:
+    """Raise ValueError where the frame of ``validation=(X, y)`` has other columns than the data.
+
+    ``names`` are those of the data's columns; None if they have none.
+    """
+    if learner is None or not isinstance(learner.validation, tuple):
+        return
+    fitted = copy(learner)
+    if names is not None:
+        fitted.feature_names_in_ = names
+    try:
+        check_feature_names(fitted, learner.validation[0], reset=False)
+    except ValueError as error:
+        raise ValueError(
+            "The 'validation' parameter of ActivationLearner must be a splitter, or a pair (X, y) "
+            f"that fits the data set. {error}"
+        ) from error
+
+
+def check_given_functions(estimator, X, n_features) -> None:
+    """Raise ValueError unless given input functions are those of the columns of X.
+
+    The names that a frozen transformer was fitted with are compared as scikit-learn does.
+    """
     wanted = estimator.input_activations
     frozen = getattr(wanted, "estimator", None)
+    if frozen is not None:
+        check_feature_names(frozen, X, reset=False)
+    else:
+        check_outside_names(getattr(wanted, "learner", None), feature_names_of(X))
+    check_outside_names(estimator.learner, feature_names_of(X))
     functions = wanted if frozen is None else frozen.activations_
     if isinstance(functions, (list, tuple)) and len(functions) != n_features:
         raise ValueError(

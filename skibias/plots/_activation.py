@@ -240,7 +240,7 @@ def _reaching(estimator, X, n_hidden, n_inputs) -> list[np.ndarray]:
     if n_hidden:
         by_layer = [layer.ravel() for layer in estimator._activation_arguments(X)]
         hidden = [np.concatenate(by_layer)] if n_hidden == 1 else by_layer
-    columns = np.asarray(X, dtype=np.float64).T[:n_inputs]
+    columns = estimator._checked(X).T[:n_inputs]
     return [*hidden, *columns]
 
 
