@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, time, timedelta
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
@@ -38,10 +39,11 @@ def numbers_only(table: Any, owner: str, parameter: str = "X") -> Iterator[None]
             raise
         value, place = found
         kind = TypeError if isinstance(error, TypeError) else ValueError
-        advice = f": {TO_CODES}" if isinstance(value, (str, bytes)) else ""
+        is_text = isinstance(value, (str, bytes)) and place
+        advice = f": {TO_CODES}" if is_text else ""
         raise kind(
             f"The {parameter!r} parameter of {owner} must hold numbers. "
-            f"Got {value!r}{place} instead{advice}. ({error})"
+            f"Got {short(value)}{place} instead{advice}. ({error})"
         ) from error
 
 
@@ -57,19 +59,26 @@ def refuse_dates(table: Any, owner: str, parameter: str = "X") -> None:
 
 
 def check_labels(y: Any, owner: str) -> None:
-    """Raise ValueError for labels that are dates but not of NumPy's type, or missing ones."""
+    """Raise ValueError for missing labels, unlike ones, and dates that are not of NumPy's type."""
+    subject = f"The 'y' parameter of {owner} must"
     for _, column in _columns(y):
         values = np.asarray(column)
-        if values.dtype.kind in "mM" and np.isnat(values).any():
-            raise ValueError(
-                f"The 'y' parameter of {owner} must not hold missing labels. Got NaT instead."
-            )
+        missing = [value for value in _values(values) if _is_missing(value)]
+        if missing and values.dtype.kind in "mMO":
+            raise ValueError(f"{subject} not hold missing labels. Got {missing[0]} instead.")
         if values.dtype.kind == "O" and _date_kind(values) is not None:
             raise ValueError(
-                f"The 'y' parameter of {owner} must hold labels that are numbers, strings or "
-                f"datetime64. Got {_date_kind(values)} instead: turn them into strings, or into an "
-                "array of datetime64."
+                f"{subject} hold labels that are numbers, strings or datetime64. Got "
+                f"{_date_kind(values)} instead: turn them into strings, or into an array of "
+                "datetime64."
             )
+        if len({isinstance(value, str) for value in _values(values)}) > 1:
+            raise ValueError(f"{subject} hold labels of one kind. Got strings and others instead.")
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a label is None, NaN, NaT or NA."""
+    return value is None or type(value).__name__ == "NAType" or bool(np.all(value != value))
 
 
 def check_target_dates(y: Any, is_classification: bool, owner: str) -> None:
@@ -113,7 +122,7 @@ def _array_columns(table: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _values(column: Any) -> Iterator[Any]:
-    return iter([column] if np.ndim(column) == 0 else column)
+    return iter(np.ravel(column) if np.ndim(column) == 0 else column)
 
 
 def _date_kind(column: Any) -> str | None:

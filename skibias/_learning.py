@@ -303,11 +303,16 @@ def _start_values(start, knots):
         return torch.zeros_like(knots)
     if start == "relu":
         return torch.relu(knots)
-    heights = np.asarray(start(knots.numpy()), dtype=np.float64)
-    if heights.shape != knots.shape or not np.isfinite(heights).all():
+    found = start(knots.numpy())
+    try:
+        heights = np.asarray(found, dtype=np.float64)
+        is_usable = heights.shape == knots.shape and np.isfinite(heights).all()
+    except (TypeError, ValueError):
+        is_usable = False
+    if not is_usable:
         raise ValueError(
             "The 'init' parameter of ActivationLearner must return a finite height for each of the "
-            f"{len(knots)} knots that a function for it is called with. Got {heights!r} instead."
+            f"{len(knots)} knots that a function for it is called with. Got {found!r} instead."
         )
     return torch.tensor(heights, dtype=knots.dtype)
 

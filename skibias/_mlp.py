@@ -46,7 +46,12 @@ from skibias._spline_activation import SplineActivation
 from skibias._targets import encoded_rows
 from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
 from skibias._typing import OptimizerName, RandomState, Sharing
-from skibias._validation import check_given_functions, check_network_parameters, check_weights
+from skibias._validation import (
+    NamesMissingParts,
+    check_given_functions,
+    check_network_parameters,
+    check_weights,
+)
 from skibias.engine.episodes import stream
 from skibias.engine.networks import (
     INPUT_RATE,
@@ -168,7 +173,7 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         Only if X had column names that are all strings."""
 
 
-class _LearnedActivationMLP(BaseEstimator):
+class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
     """What both estimators share: parameters, the order of a fit, and raw outputs."""
 
     _parameter_constraints: dict = {

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skibias._columns import refuse_dates
+from skibias._columns import numbers_only, refuse_dates
 from skibias._numbers import check_count, check_positive, is_real
 from skibias.engine import splines
 
@@ -113,9 +113,20 @@ class SplineActivation:
             If the domain does not increase, there are fewer than two knots, or ``function`` does
             not return a finite number for each.
         """
-        n_knots = check_count("n_knots", n_knots, 2, "SplineActivation.from_function")
+        owner = "SplineActivation.from_function"
+        if not callable(function):
+            raise TypeError(
+                f"The 'function' parameter of {owner} must be callable. Got {function!r} instead."
+            )
+        n_knots = check_count("n_knots", n_knots, 2, owner)
         knots = np.linspace(*_checked_domain(domain), n_knots)
-        return cls(knots, function(knots), extrapolation)
+        values = function(knots)
+        if len(np.shape(values)) == 0 or len(values) != n_knots:
+            raise ValueError(
+                f"The 'function' parameter of {owner} must return one value, or row of values, "
+                f"for each of the {n_knots} knots. Got shape {np.shape(values)} instead."
+            )
+        return cls(knots, values, extrapolation)
 
     @classmethod
     def from_json(cls, text: str) -> SplineActivation:
@@ -178,9 +189,9 @@ class SplineActivation:
         """
         if isinstance(x, Tensor):
             return self._evaluate(x if x.is_floating_point() else x.to(torch.get_default_dtype()))
-        refuse_dates(x, "SplineActivation", "x")
-        # A copy in row order: x may be read-only or a reversed view, which torch does not take.
-        x = np.array(x, dtype=np.float64, order="C")
+        with numbers_only(x, "SplineActivation", "x"):
+            # A copy in row order: x may be read-only or a reversed view, which torch does not take.
+            x = np.array(x, dtype=np.float64, order="C")
         result = self._evaluate(torch.from_numpy(x)).numpy()
         return result[()] if x.ndim == 0 else result
 

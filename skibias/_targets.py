@@ -103,11 +103,17 @@ def encoded_rows(X, y, weights, is_classification, *, loss="auto", merge=True):
 def _as_numbers(y):
     """Return the values of y as float64."""
     try:
-        return y.astype(np.float64)
+        values = y.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The 'y' parameter must hold numbers for a continuous target. Got others: {error}."
         ) from error
+    if not np.isfinite(values).all():  # None in an array of objects
+        raise ValueError(
+            "The 'y' parameter must hold finite numbers for a continuous target. "
+            "Got missing or infinite values instead."
+        )
+    return values
 
 
 def class_encoding(y, loss="auto"):

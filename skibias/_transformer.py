@@ -36,6 +36,7 @@ from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_fe
 from skibias._targets import TARGET_TYPES, encoded_rows, guess_target_type
 from skibias._typing import RandomState, TargetType
 from skibias._validation import (
+    NamesMissingParts,
     check_numbered_rows,
     check_outside_names,
     check_transformer_parameters,
@@ -43,7 +44,7 @@ from skibias._validation import (
 )
 
 
-class IAFTransformer(TransformerMixin, BaseEstimator):
+class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
     """Learned input activation functions: one function, of one or more channels, per column.
 
     The functions are meta-learned in front of a small ReLU network (Teney et al., CVPR 2025,

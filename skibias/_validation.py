@@ -15,7 +15,47 @@ from skibias._sklearn_compat import check_feature_names, check_sample_weight, fe
 from skibias._spline_activation import SplineActivation
 
 ACTIVATION_STARTS = ("auto", "relu", "zeros")
+PARTS = {"learner": "ActivationLearner", "input_activations": "IAFTransformer"}
 INPUT_STARTS = ("auto", "ramps", "identity")
+
+
+class NamesMissingParts:
+    """Mixin of estimators with parts: says what to pass where one that is set in is not there."""
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator, or of its parts.
+
+        Parameters
+        ----------
+        **params
+            ``learner__n_knots``, for example, sets that of the learner.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or no such part.
+        """
+        names = self.get_params(deep=False)
+        for key in params:
+            name, _, inner = key.partition("__")
+            if inner and name in names:
+                part = params.get(name, names[name])
+                if isinstance(part, type) or not hasattr(part, "set_params"):
+                    self._refuse_missing_part(name, inner, part)
+        return super().set_params(**params)
+
+    def _refuse_missing_part(self, name, inner, part):
+        kind = PARTS.get(name)
+        rule = "have parameters of its own" if kind is None else f"be an {kind}"
+        advice = "" if kind is None else f": pass {name}={kind}() as well, or before"
+        raise ValueError(
+            f"The {name!r} parameter of {type(self).__name__} must {rule} for "
+            f"'{name}__{inner}' to be set. Got {part!r} instead{advice}."
+        )
 
 
 def plain_clone(estimator):
@@ -30,6 +70,9 @@ def check_learner(learner) -> None:
     learner._validate_params()
     if isinstance(learner.validation, Iterator):
         rule = "be a list where it holds splits: estimators copy it, and read it several times"
+        _refuse("validation", rule, learner.validation)
+    if not _is_kind_of_validation(learner.validation):
+        rule = "be a fraction, a number of folds, a splitter, a pair (X, y) or a list of splits"
         _refuse("validation", rule, learner.validation)
     for name in ("n_knots", "init", "unroll_steps", "outer_learning_rate"):
         _check_sequence(learner, name)
@@ -47,6 +90,12 @@ def check_learner(learner) -> None:
             "at least one"
         )
         _refuse("validation", rule, learner.validation)
+
+
+def _is_kind_of_validation(validation) -> bool:
+    """Whether ``validation`` is of one of its kinds; scikit-learn takes any iterable."""
+    is_one = validation is None or is_real(validation) or hasattr(validation, "split")
+    return is_one or isinstance(validation, (tuple, list))
 
 
 def _holds_splits(parts: list) -> bool:
