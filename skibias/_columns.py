@@ -23,14 +23,14 @@ TO_CODES = (
 
 @contextmanager
 def numbers_only(table: Any, owner: str, parameter: str = "X") -> Iterator[None]:
-    """Refuse dates in a table, and name the column that a conversion to numbers fails at.
+    """Refuse dates and complex numbers in a table; name the column that cannot be converted.
 
     Raises
     ------
     ValueError, TypeError
         That of the conversion, with the column.
     """
-    refuse_dates(table, owner, parameter)
+    check_real(table, owner, parameter)
     try:
         yield
     except (ValueError, TypeError, OverflowError) as error:
@@ -47,9 +47,14 @@ def numbers_only(table: Any, owner: str, parameter: str = "X") -> Iterator[None]
         ) from error
 
 
-def refuse_dates(table: Any, owner: str, parameter: str = "X") -> None:
-    """Raise ValueError where a table, a column or one value holds dates, times or durations."""
+def check_real(table: Any, owner: str, parameter: str = "X") -> None:
+    """Raise ValueError where a table, a column or one value holds dates or complex numbers."""
     for place, column in _columns(table):
+        if getattr(getattr(column, "dtype", None), "kind", None) == "c":
+            raise ValueError(
+                f"Complex data not supported: the {parameter!r} parameter of {owner} must hold "
+                f"real numbers. Got {column.dtype}{place} instead."
+            )
         found = _date_kind(column)
         if found is not None:
             raise ValueError(
@@ -86,14 +91,18 @@ def check_target_dates(y: Any, is_classification: bool, owner: str) -> None:
     if is_classification:
         check_labels(y, owner)
     else:
-        refuse_dates(y, owner, "y")
+        check_real(y, owner, "y")
 
 
 def _columns(table: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every column of a frame, an array or a list, and the words for its place."""
+    """Yield columns of a frame, an array or a list, with the words for their place.
+
+    Those of real numbers by their type may be left out: there is nothing to be found in them.
+    """
     if hasattr(table, "iloc") and hasattr(table, "columns"):  # pandas
-        for number, name in enumerate(table.columns):
-            yield f" in column {name!r}", table.iloc[:, number]
+        for number, (name, dtype) in enumerate(zip(table.columns, table.dtypes, strict=True)):
+            if dtype.kind not in "biuf":
+                yield f" in column {name!r}", table.iloc[:, number]
     elif hasattr(table, "get_column"):  # polars
         for name in table.columns:
             yield f" in column {name!r}", table.get_column(name)
@@ -107,12 +116,12 @@ def _columns(table: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _array_columns(table: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the columns of what is no frame; none of numbers, which are nothing but numbers."""
+    """Yield the columns of what is no frame."""
     try:
         array = np.asarray(table)
     except (ValueError, TypeError, RuntimeError):  # it is for others to say what is wrong
         return
-    if array.dtype.kind in "biufc":
+    if array.dtype.kind in "biuf":
         return
     if array.ndim < 2:
         yield "", array

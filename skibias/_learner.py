@@ -360,7 +360,8 @@ def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Con
 
 def _prepare_task(learner, X, y, sample_weight, seed, device) -> tuple[LearningData, Contest]:
     """Check, merge, scale and split one data set; return it with the restarts' contest on it."""
-    check_outside_names(learner, feature_names_of(X))
+    if isinstance(learner.validation, tuple):
+        check_outside_names(learner, feature_names_of(X))
     with numbers_only(X, "ActivationLearner"):
         X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
     is_classification = guess_target_type(y, learner.target_type) == "multiclass"

@@ -24,7 +24,7 @@ from skibias._columns import check_target_dates, numbers_only
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
-from skibias._numbers import check_index
+from skibias._numbers import check_index, plain_numbers
 from skibias._preprocessing import (
     SCALINGS,
     resolve_scaling,
@@ -289,7 +289,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
             If ``time_limit`` ended a stage early.
         """
         self._validate_params()
-        clock = Clock.started_now(self.time_limit)
+        clock = Clock.started_now(plain_numbers(self.time_limit))
         check_network_parameters(self)
         device = resolve_device(self.device, type(self).__name__)
         check_checkpoint(self)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skibias._columns import numbers_only, refuse_dates
+from skibias._columns import check_real, numbers_only
 from skibias._numbers import check_count, check_positive, is_real
 from skibias.engine import splines
 
@@ -351,7 +351,7 @@ def _uniform_spacing(knots: np.ndarray) -> tuple[float, float]:
 
 def _frozen_array(numbers: Any, name: str) -> np.ndarray:
     """Return a read-only float64 copy, finite."""
-    refuse_dates(numbers, "SplineActivation", name)
+    check_real(numbers, "SplineActivation", name)
     try:
         array = np.array(numbers, dtype=np.float64)
     except (TypeError, ValueError) as error:

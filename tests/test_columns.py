@@ -24,7 +24,13 @@ from skibias.complexity import (
     sample_paths,
     tv_complexity,
 )
-from skibias.plots import ActivationDisplay, FunctionSliceDisplay, LandscapeDisplay
+from skibias.plots import (
+    ActivationDisplay,
+    ComplexityDisplay,
+    FunctionSliceDisplay,
+    LandscapeDisplay,
+    TransferMatrixDisplay,
+)
 
 N = 40
 RNG = np.random.default_rng(0)
@@ -176,6 +182,15 @@ def test_what_is_neither_text_nor_number_is_named_too():
         DOORS["classifier"](array_of([10**400] * N))
 
 
+@pytest.mark.filterwarnings("ignore:X has feature names")
+@pytest.mark.parametrize("door", DOORS)
+@pytest.mark.parametrize("convert", [np.array, np.ndarray.tolist, frame], ids=str)
+def test_complex_numbers_are_refused(convert, door):
+    X = convert(np.full(N, 1j)) if convert is frame else convert(np.full((N, 2), 1j))
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        DOORS[door](X)
+
+
 def test_numbers_as_text_and_other_faults_are_as_before():
     X = array_of([f"{number}" for number in range(N)])
     assert DOORS["classifier"](X).n_features_in_ == 2
@@ -243,6 +258,12 @@ def test_text_is_no_weight():
 def test_dates_are_no_arguments_of_a_spline():
     with pytest.raises(ValueError, match="'x' parameter of SplineActivation must hold numbers"):
         SplineActivation.hat()(STAMPS.to_numpy())
+    with pytest.raises(ValueError, match="Complex data.*'x' parameter of SplineActivation"):
+        SplineActivation.hat()(1j)
+    with pytest.raises(ValueError, match="'scores' parameter of Transfer.*must hold numbers"):
+        TransferMatrixDisplay(np.array([["2020"]], dtype="datetime64[D]"))
+    with pytest.raises(ValueError, match="'complexity' parameter of ComplexityD.*must hold num"):
+        ComplexityDisplay(STAMPS, SMALL, DAYS, "tv")
     with pytest.raises(ValueError, match="'knots' parameter of SplineActivation.*must hold num"):
         SplineActivation(STAMPS.to_numpy()[:2], [0, 1])
 

@@ -19,6 +19,7 @@ from skibias import (
 from skibias._sklearn_compat import Interval
 from skibias.complexity import (
     axis_sharpness,
+    complexity_report,
     fourier_complexity,
     geometric_complexity,
     lz_complexity,
@@ -27,6 +28,12 @@ from skibias.complexity import (
     tv_complexity,
 )
 from skibias.datasets import make_collages, make_colored_digits, make_slabs
+from skibias.plots import (
+    ActivationDisplay,
+    FunctionSliceDisplay,
+    LandscapeDisplay,
+    MetaLearningDisplay,
+)
 from skibias.redshift import (
     complexity_sweep,
     grid_complexity,
@@ -142,6 +149,10 @@ CALLS = {
     "sharpness": (
         lambda **p: axis_sharpness(line, X, **p),
         {"n_rows": 100, "n_points": 100, "random_state": 3},
+    ),
+    "report": (
+        lambda **p: complexity_report({"line": line}, X, **p).to_numpy(),
+        {"n_paths": 100, "n_points": 100, "random_state": 3},
     ),
     "paths": (lambda **p: sample_paths(X, **p).start, {"n_paths": 100, "random_state": 3}),
     "grid": (lambda **p: grid_complexity(line, **p), {"n_points": 20, "n_levels": 100}),
@@ -290,3 +301,35 @@ def test_private_modules_of_scikit_learn_are_known_to_one_file():
                 if any(name.startswith("_") for name in names):
                     offenders.append(path.name)
     assert set(offenders) == {"_sklearn_compat.py"}
+
+
+@pytest.mark.usefixtures("closed_figures")
+def test_displays_take_numbers_of_numpy_and_no_booleans(iris, tmp_path):
+    learner = ActivationLearner(**LEARNER)
+    model = LearnedActivationMLPClassifier(learner=learner, **NETWORK).fit(*iris)
+    small = {"n_steps": np.int8(3), "n_paths": np.int8(2), "n_points": np.int8(4)}
+    displays = {
+        LandscapeDisplay: {"network": np.int8(1), "extent": np.float16(0.5), **small},
+        MetaLearningDisplay: {"restart": np.int8(1), "number": np.int8(0), "channel": np.int8(0)},
+        ActivationDisplay: {"max_features": np.int8(2)},
+        FunctionSliceDisplay: {
+            "rows": (np.int8(3),),
+            "features": (np.int8(2),),
+            "n_points": np.int8(100),
+            "output": np.int8(1),
+        },
+    }
+    data = {LandscapeDisplay: iris, FunctionSliceDisplay: iris[:1]}
+    for display, parameters in displays.items():
+        shown = display.from_estimator(model, *data.get(display, ()), **parameters)
+        for name in parameters:
+            bad = (True,) if isinstance(parameters[name], tuple) else True
+            with pytest.raises(ValueError, match=f"'{name}' parameter of .*Got .*True"):
+                display.from_estimator(model, *data.get(display, ()), **parameters | {name: bad})
+        if display is MetaLearningDisplay:
+            with pytest.raises(ValueError, match="'frames_per_second' parameter.*Got True"):
+                shown.save_animation(tmp_path / "shape.gif", frames_per_second=True)
+    for method, name in ((model.hidden_representation, "layer"),):
+        method(iris[0], np.int8(-1))
+        with pytest.raises(ValueError, match=f"'{name}' parameter.*Got True"):
+            method(iris[0], True)

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from skibias._columns import refuse_dates
+from skibias._columns import check_real
 
 RESPONSE_METHODS = ("decision_function", "predict_proba", "predict")
 CALL = "__call__"  # the response of a callable that has none of the methods
@@ -48,7 +48,7 @@ class Response(NamedTuple):
         if isinstance(outputs, Tensor):
             outputs = outputs.detach().cpu().double()
         try:
-            refuse_dates(outputs, self.owner, "estimator")
+            check_real(outputs, self.owner, "estimator")
             outputs = np.asarray(outputs, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise self._refusal("numbers", f"{type(outputs).__name__} ({error})") from error

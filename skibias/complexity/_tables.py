@@ -38,8 +38,11 @@ def numeric_columns(X, owner, parameter="X") -> np.ndarray:
     try:
         with numbers_only(X, owner, parameter):
             columns = np.asarray(X, dtype=np.float64)
-    except TypeError as error:
-        raise ValueError(str(error)) from error
+    except (TypeError, ValueError) as error:
+        message = str(error)
+        if repr(parameter) not in message:
+            message = f"{subject} must hold numbers only. Got: {message}"
+        raise ValueError(message) from error
     if columns.ndim != 2 or columns.size == 0:
         raise ValueError(
             f"{subject} must have two dimensions, with at least one row and one column. "

@@ -280,7 +280,7 @@ def _own_range(function) -> tuple[float, float]:
 
 def _arguments(function, limits):
     """Return arguments (p,), the knots among them: straight lines between them are exact."""
-    first, last = limits
+    first, last = map(float, limits)
     points = np.linspace(first, last, N_POINTS)
     if not isinstance(function, SplineActivation):
         return points

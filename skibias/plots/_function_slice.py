@@ -194,13 +194,14 @@ def _checked_rows(rows, n_rows) -> list[int]:
             f"The 'rows' parameter of {OWNER} must hold one, two or three row numbers. "
             f"Got {rows!r} instead."
         )
+    rows = [int(row) for row in rows]
     outside = [row for row in rows if not -n_rows <= row < n_rows]
     if outside or len({row % n_rows for row in rows}) < len(rows):
         raise ValueError(
             f"The 'rows' parameter of {OWNER} must hold different numbers below {n_rows}, the "
             f"number of rows. Got {rows!r} instead."
         )
-    return [int(row) for row in rows]
+    return rows
 
 
 def _checked_features(X, features, n_columns) -> list[int]:
