@@ -88,6 +88,8 @@ def _is_missing(value: Any) -> bool:
 
 def check_target_dates(y: Any, is_classification: bool, owner: str) -> None:
     """Refuse dates among values, and those among labels that cannot be labels."""
+    if y is None:  # it is for scikit-learn to say so
+        return
     if is_classification:
         check_labels(y, owner)
     else:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, PrintLog
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -78,6 +78,7 @@ class TrainingProgress(NamedTuple):
     generator: torch.Generator
     history: list[dict[str, Any]]
     judgement: Judgement
+    schedules: list[dict[str, Any]]  # states of the learning rate's
 
 
 def train_networks(
@@ -106,7 +107,7 @@ def train_networks(
     net.initialize()
     progress = settings.stage.state()
     if progress is not None:
-        _take_up(progress, net, averaging, generator)
+        _take_up(progress, net, averaging, ending)
     _run_epochs(net, train, settings.max_epochs - len(net.history))
     judgement = averaging.judgement_
     weights = judgement.best_weights.cpu()
@@ -129,14 +130,15 @@ def _run_epochs(net, train: Rows, n_epochs: int) -> None:
         net.notify("on_train_end", X=train, y=None)
 
 
-def _take_up(progress: TrainingProgress, net, averaging, generator) -> None:
+def _take_up(progress: TrainingProgress, net, averaging, ending) -> None:
     """Bring everything that training changes to where it was after an epoch."""
     with torch.no_grad():
         net.module_.weights.copy_(progress.weights)
     net.optimizer_.load_state_dict(progress.optimizer)
-    generator.set_state(progress.generator.get_state())
+    ending.generator.set_state(progress.generator.get_state())
     net.history.extend({**record, "batches": []} for record in progress.history)
     averaging.start = progress.judgement
+    ending.start = progress
 
 
 def _records(net) -> list[dict[str, Any]]:
@@ -381,7 +383,15 @@ class _EndOfTraining(Callback):
         self.generator = generator
         self.settings = settings
         self.cut_: Cut | None = None
+        self.start: TrainingProgress | None = None  # of training that goes on
         self._keeper = settings.stage.keeper()
+
+    def on_train_begin(self, net, **kwargs):
+        """Bring schedules to where they were; making them has moved the learning rate."""
+        if self.start is not None:
+            for schedule, state in zip(_schedules(net), self.start.schedules, strict=False):
+                schedule.load_state_dict(state)
+            net.optimizer_.load_state_dict(self.start.optimizer)
 
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
         settings = self.settings
@@ -403,6 +413,7 @@ class _EndOfTraining(Callback):
             self.generator,
             _records(net),
             self.averaging.judgement_,
+            [schedule.state_dict() for schedule in _schedules(net)],
         )
 
 
@@ -423,6 +434,11 @@ class _ProgressBar(Callback):
 def _identity(X, y=None):
     """skorch's ``dataset``: the rows are one already."""
     return X
+
+
+def _schedules(net) -> list:
+    """Return the schedules of the learning rate among a net's callbacks."""
+    return [own.lr_scheduler_ for _, own in net.callbacks_ if isinstance(own, LRScheduler)]
 
 
 def _module_weights(net) -> np.ndarray:

@@ -178,6 +178,34 @@ def _mlflow_settings(client):
     )
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: LRScheduler("StepLR", step_size=1, gamma=0.5),
+        lambda: LRScheduler("LambdaLR", lr_lambda=lambda epoch: 0.5**epoch),
+        lambda: LRScheduler("CosineAnnealingLR", T_max=9),
+        lambda: LRScheduler("ReduceLROnPlateau", patience=0, threshold=9.0, threshold_mode="abs"),
+        lambda: LRScheduler(
+            "CyclicLR", base_lr=1e-4, max_lr=0.01, cycle_momentum=False, step_every="batch"
+        ),
+    ],
+)
+def test_a_schedule_goes_on_after_an_interruption(make, tmp_path, monkeypatch):
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            if len(net.history) == 4:
+                raise InterruptedError
+
+    monkeypatch.setattr("skibias._checkpoint.SECONDS_BETWEEN_WRITES", 0.0)
+    whole = fit(make(), max_iter=6)
+    with pytest.raises(InterruptedError):
+        fit(make(), Interrupt(), max_iter=6, checkpoint=tmp_path)
+    resumed = fit(make(), max_iter=6, checkpoint=tmp_path)
+    np.testing.assert_array_equal(resumed.weights_, whole.weights_)
+    rates = [[record.get("event_lr") for record in own.history_] for own in (whole, resumed)]
+    assert rates[0] == rates[1]
+
+
 class OwnScoring(EpochScoring):
     pass
 
