@@ -42,7 +42,7 @@ class Interval(_Interval):
 
     def is_satisfied_by(self, val: Any) -> bool:
         """Whether a value is a number of the interval."""
-        return is_real(val) and super().is_satisfied_by(val)
+        return is_real(val) and super().is_satisfied_by(plain_numbers(val))
 
 
 # scikit-learn's own "random_state" takes booleans.

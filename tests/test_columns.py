@@ -78,6 +78,9 @@ DATED = {
     "arrow, durations": frame((STAMPS - STAMPS[0]).astype("duration[ns][pyarrow]")),
     "arrow, times": frame(pd.Series([datetime.time(3)] * N, dtype="time64[us][pyarrow]")),
     "polars dates": pl.DataFrame({"small": SMALL, "when": DAYS}),
+    "polars missing dates": pl.DataFrame(
+        {"small": SMALL, "when": pl.Series([None] * N, dtype=pl.Date)}
+    ),
     "polars datetimes": pl.DataFrame({"small": SMALL, "when": STAMPS.tolist()}),
     "polars durations": pl.DataFrame({"small": SMALL, "when": [datetime.timedelta(3)] * N}),
     "polars times": pl.DataFrame({"small": SMALL, "when": [datetime.time(3)] * N}),

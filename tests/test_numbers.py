@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,15 @@ def test_learning_and_transforming_with_numbers_of_numpy(iris):
     kinds += [IAFTransformer(same, n_channels=np.int8(3), random_state=np.int64(2))]
     one, other = (own.fit_transform(*iris) for own in kinds)
     np.testing.assert_array_equal(one, other)
+
+
+def test_other_kinds_of_real_numbers_are_numbers(iris):
+    for rate in (Fraction(1, 1024), np.longdouble(0.0009765625)):
+        model = LearnedActivationMLPClassifier(**NETWORK | {"learning_rate": rate}, learner=None)
+        model.set_params(activation="relu").fit(*iris)
+        assert model.learning_rate is rate
+    with pytest.raises(ValueError, match="'learning_rate' parameter.*Got Fraction"):
+        model.set_params(learning_rate=Fraction(-1, 2)).fit(*iris)
 
 
 def test_numbers_of_folds_and_seeds_of_numpy(iris):
