@@ -324,24 +324,8 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
     def _problem(self, X, y, sample_weight, device, n_threads) -> Problem:
         """Check the data and return them prepared."""
         is_classification = not is_regressor(self)
-        given = X
-        owner = type(self).__name__
-        check_target_dates(y, is_classification, owner)
-        targets = nullcontext() if is_classification else numbers_only(y, owner, "y")
-        with numbers_only(X, owner), targets:
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                dtype=np.float64,
-                multi_output=not is_classification,
-                y_numeric=not is_classification,
-                ensure_min_samples=2,
-            )
-        if is_classification:
-            check_classification_targets(y)
-        check_given_functions(self, given, X.shape[1])
-        weights = check_weights(sample_weight, X, owner)
+        X, y = self._checked_data(X, y, is_classification)
+        weights = check_weights(sample_weight, X, type(self).__name__)
         learner = network_learner(self)
         rows, encoding = encoded_rows(
             X, y, weights, is_classification, merge=not is_splitter(learner.validation)
@@ -357,6 +341,26 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
             device=device,
             n_threads=n_threads,
         )._replace(checkpoint=checkpoint)
+
+    def _checked_data(self, X, y, is_classification):
+        """Return X (n, d) and y as arrays; nothing in them is no number, and names agree."""
+        owner = type(self).__name__
+        check_target_dates(y, is_classification, owner)
+        targets = nullcontext() if is_classification else numbers_only(y, owner, "y")
+        with numbers_only(X, owner), targets:
+            columns, y = validate_data(
+                self,
+                X,
+                y,
+                dtype=np.float64,
+                multi_output=not is_classification,
+                y_numeric=not is_classification,
+                ensure_min_samples=2,
+            )
+        if is_classification:
+            check_classification_targets(y)
+        check_given_functions(self, X, columns.shape[1])
+        return columns, y
 
     def _seed(self, checkpoint) -> int:
         """Draw the seed of a fit; one that is not given is kept, for a fit that goes on."""
