@@ -12,7 +12,6 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_X_y
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from skibias._candidates import (
     Contest,
@@ -24,6 +23,7 @@ from skibias._candidates import (
     learned_candidates,
     learner_plan,
 )
+from skibias._columns import check_target_dates, numbers_only
 from skibias._learning import (
     LearningData,
     is_fraction,
@@ -42,6 +42,7 @@ from skibias._preprocessing import (
     subsample,
 )
 from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
 from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
 from skibias._validation import (
@@ -51,7 +52,9 @@ from skibias._validation import (
     check_groups,
     check_learner,
     check_numbered_rows,
+    check_outside_names,
     check_weights,
+    plain_clone,
 )
 from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES
@@ -146,8 +149,9 @@ class ActivationLearner(BaseEstimator):
         The restarts, retrained from scratch and compared on held-out rows; set by `learn`.
     history_ : dict
         ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``, the
-        functions at these steps; set by `learn`. The loss is the outer loop's own target, not an
-        estimate of performance.
+        functions at these steps: ``functions[k][restart][number]``. At most 50 steps are kept,
+        evenly spaced from the start to the last one, and fewer of many columns (about 4 MB).
+        Set by `learn`. The loss is the outer loop's own target, not an estimate of performance.
 
     Examples
     --------
@@ -196,7 +200,7 @@ class ActivationLearner(BaseEstimator):
         "smoothness": [Interval(Real, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "target_type": [StrOptions(set(TARGET_TYPES))],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "device": [str, torch.device],
         "verbose": ["verbose"],
     }
@@ -298,6 +302,7 @@ class ActivationLearner(BaseEstimator):
         learner = _with_listed_splits(self)
         check_learner(learner)
         check_activation_learner(learner)
+        learner = plain_clone(learner)
         device = resolve_device(self.device, "ActivationLearner")
         tasks = _tasks(X, y, sample_weight, groups)
         seed = draw_seed(self.random_state)
@@ -365,9 +370,13 @@ def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Con
 
 def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
     """Check, scale and split a data set; return its LearningData and the contest of restarts."""
-    X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
+    if isinstance(learner.validation, tuple):
+        check_outside_names(learner, feature_names_of(X))
+    with numbers_only(X, "ActivationLearner"):
+        X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
     is_classification = guess_target_type(y, learner.target_type) == "multiclass"
-    weights = check_weights(sample_weight, X)
+    check_target_dates(y, is_classification, "ActivationLearner")
+    weights = check_weights(sample_weight, X, "ActivationLearner")
     check_numbered_rows(learner, weights)
     rows, encoding = encoded_rows(
         TableData(X, y, weights, check_groups(groups, X)),

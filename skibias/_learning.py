@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +10,9 @@ import torch
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 from sklearn.utils import check_X_y
 
+from skibias._columns import check_target_dates, numbers_only
+from skibias._function_history import FunctionHistory
+from skibias._numbers import is_real, is_whole
 from skibias._preprocessing import (
     WeightedRows,
     identity_values,
@@ -55,7 +57,7 @@ class Learned(NamedTuple):
 
 def is_fraction(validation) -> bool:
     """Whether the rows of the outer loss are a share of the rows, drawn anew for every network."""
-    return isinstance(validation, Real) and not isinstance(validation, Integral)
+    return is_real(validation) and not is_whole(validation)
 
 
 def is_splitter(validation) -> bool:
@@ -92,7 +94,7 @@ def _splits(learner, rows: WeightedRows, is_classification):
         If the splitter cannot split these rows, say for want of groups.
     """
     validation = learner.validation
-    if rows.groups is not None and isinstance(validation, Integral):
+    if rows.groups is not None and is_whole(validation):
         kind = StratifiedGroupKFold if is_classification else GroupKFold
         splitter = kind(int(validation))
     else:
@@ -149,7 +151,9 @@ def outside_rows(learner, transform: Callable, rows: WeightedRows, encoding):
     if not isinstance(learner.validation, tuple):
         return None
     try:
-        X, y = check_X_y(*learner.validation, dtype=np.float64, multi_output=True)
+        with numbers_only(learner.validation[0], "validation"):
+            X, y = check_X_y(*learner.validation, dtype=np.float64, multi_output=True)
+        check_target_dates(y, encoding.classes is not None, "validation")
         _check_width("columns", X, rows.X)
         _check_width("targets of a row", y, rows.y)
         y = encoding.numbers(y) if encoding.classes is not None else y.astype(np.float64)
@@ -206,7 +210,11 @@ def learn_activations(
             for restart_values, own_knots, count in zip(table, knots.numpy(), counts, strict=True)
         ]
 
-    history["functions"] = [activations(snapshot.activation) for snapshot in history["functions"]]
+    snapshots = np.stack([snapshot.activation.numpy() for snapshot in history["functions"]])
+    own_knots = [
+        [own[:count]] * n_functions for own, count in zip(knots.numpy(), counts, strict=True)
+    ]
+    history["functions"] = FunctionHistory(own_knots, snapshots)
     return Learned(activations(final.activation), diverged, history, cut)
 
 
@@ -254,7 +262,10 @@ def learn_inputs(
             for restart in heights
         ]
 
-    history["functions"] = [input_functions(snapshot.inputs) for snapshot in history["functions"]]
+    snapshots = np.stack([snapshot.inputs.numpy() for snapshot in history["functions"]])
+    snapshots = np.where(is_constant[:, None, None], np.float32(values), snapshots)
+    snapshots = snapshots[..., 0] if n_channels == 1 else snapshots
+    history["functions"] = FunctionHistory([knots] * learner.n_restarts, snapshots)
     return Learned(input_functions(final.inputs), diverged, history, cut)
 
 
@@ -318,11 +329,16 @@ def _start_values(start, knots):
         return torch.zeros_like(knots)
     if start == "relu":
         return torch.relu(knots)
-    heights = np.asarray(start(knots.numpy()), dtype=np.float64)
-    if heights.shape != knots.shape or not np.isfinite(heights).all():
+    found = start(knots.numpy())
+    try:
+        heights = np.asarray(found, dtype=np.float64)
+        is_usable = heights.shape == knots.shape and np.isfinite(heights).all()
+    except (TypeError, ValueError):
+        is_usable = False
+    if not is_usable:
         raise ValueError(
             "The 'init' parameter of ActivationLearner must return a finite height for each of the "
-            f"{len(knots)} knots that a function for it is called with. Got {heights!r} instead."
+            f"{len(knots)} knots that a function for it is called with. Got {found!r} instead."
         )
     return torch.tensor(heights, dtype=knots.dtype)
 

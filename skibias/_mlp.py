@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
@@ -14,16 +15,17 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, is_regressor
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skibias._calibration import fit_calibration, uncalibrated
 from skibias._candidates import all_diverged_message, input_tables, network_architecture
 from skibias._checkpoint import check_checkpoint, open_checkpoint
+from skibias._columns import check_target_dates, numbers_only
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
+from skibias._numbers import check_index, plain_numbers
 from skibias._preprocessing import (
     SCALINGS,
     resolve_scaling,
@@ -40,12 +42,14 @@ from skibias._selection import (
     resolve_batch_size,
     split_problem,
 )
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TableData, encoded_rows
 from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
 from skibias._typing import OptimizerName, RandomState, Sharing
 from skibias._validation import (
-    check_function_count,
+    NamesMissingParts,
+    check_given_functions,
     check_groups,
     check_network_parameters,
     check_weights,
@@ -116,7 +120,10 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
     n_estimators : int, default=4
         Networks trained in one stack; their outputs are averaged.
     callbacks : list of skorch callbacks or None, default=None
-        Hooks of the final training, used as they are, not copied.
+        Hooks of the final training, used as they are, not copied: callbacks, classes of them, or
+        pairs (name, callback). All weights are one parameter of theirs, "weights". Those that
+        need a validation set of skorch's (`EpochScoring`, `BatchScoring`) or parameters of single
+        layers (`Freezer`, `Unfreezer`), `LoadInitState` and `InputShapeSetter` are refused.
     time_limit : float or None, default=None
         Seconds after which `fit` is to come to an end, about; what it has found by then is kept,
         and a `ConvergenceWarning` says what was cut. Learning ends by a quarter of the limit, the
@@ -151,8 +158,8 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         learned because it was asked for, by those on the held-out rows.
     meta_history_ : dict
         For what was learned, of "activation" and "inputs": ``validation_loss`` (outer steps,
-        restarts), ``snapshot_step`` and ``functions``. The loss is the outer loop's target, not
-        an estimate of performance.
+        restarts), ``snapshot_step`` and ``functions``, as in `ActivationLearner`. The loss is the
+        outer loop's target, not an estimate of performance.
     history_ : list of dict
         One record per epoch of the final training, from skorch; ``valid_error``, which stops it,
         is the share of held-out rows that all networks together get wrong, or their squared error.
@@ -168,7 +175,7 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         Only if X had column names that are all strings."""
 
 
-class _LearnedActivationMLP(BaseEstimator):
+class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
     """What both estimators share: parameters, the order of a fit, and raw outputs."""
 
     _parameter_constraints: dict = {
@@ -203,7 +210,7 @@ class _LearnedActivationMLP(BaseEstimator):
         "time_limit": [Interval(Real, 0, None, closed="neither"), None],
         "checkpoint": [str, os.PathLike, None],
         "device": [str, torch.device],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "verbose": ["verbose"],
     }
 
@@ -294,14 +301,14 @@ class _LearnedActivationMLP(BaseEstimator):
             If ``time_limit`` ended a stage early.
         """
         self._validate_params()
-        clock = Clock.started_now(self.time_limit)
+        clock = Clock.started_now(plain_numbers(self.time_limit))
         check_network_parameters(self)
         device = resolve_device(self.device, type(self).__name__)
         check_checkpoint(self)
         if self.callbacks:
-            from skibias._skorch import check_callbacks
+            from skibias._callbacks import check_callbacks
 
-            check_callbacks(self.callbacks, type(self).__name__)
+            check_callbacks(self.callbacks, type(self).__name__, bool(self.early_stopping))
         cuts: list[Cut] = []
         fit_on_twin(
             self,
@@ -331,19 +338,9 @@ class _LearnedActivationMLP(BaseEstimator):
         """Check the data, weights and groups of rows beside them, and return them prepared."""
         sample_weight, groups = row_data
         is_classification = not is_regressor(self)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=np.float64,
-            multi_output=not is_classification,
-            y_numeric=not is_classification,
-            ensure_min_samples=2,
-        )
-        if is_classification:
-            check_classification_targets(y)
-        check_function_count(self, X.shape[1])
-        data = TableData(X, y, check_weights(sample_weight, X), check_groups(groups, X))
+        X, y = self._checked_data(X, y, is_classification)
+        weights = check_weights(sample_weight, X, type(self).__name__)
+        data = TableData(X, y, weights, check_groups(groups, X))
         learner = network_learner(self)
         rows, encoding = encoded_rows(
             data, is_classification, keep_order=is_splitter(learner.validation)
@@ -359,6 +356,26 @@ class _LearnedActivationMLP(BaseEstimator):
             device=device,
             n_threads=n_threads,
         )._replace(checkpoint=checkpoint)
+
+    def _checked_data(self, X, y, is_classification):
+        """Return X (n, d) and y as arrays; nothing in them is no number, and names agree."""
+        owner = type(self).__name__
+        check_target_dates(y, is_classification, owner)
+        targets = nullcontext() if is_classification else numbers_only(y, owner, "y")
+        with numbers_only(X, owner), targets:
+            columns, y = validate_data(
+                self,
+                X,
+                y,
+                dtype=np.float64,
+                multi_output=not is_classification,
+                y_numeric=not is_classification,
+                ensure_min_samples=2,
+            )
+        if is_classification:
+            check_classification_targets(y)
+        check_given_functions(self, X, columns.shape[1])
+        return columns, y
 
     def _seed(self, checkpoint) -> int:
         """Draw the seed of a fit; one that is not given is kept, for a fit that goes on."""
@@ -528,7 +545,8 @@ class _LearnedActivationMLP(BaseEstimator):
 
     def _checked(self, X):
         check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False)
+        with numbers_only(X, type(self).__name__):
+            return validate_data(self, X, dtype=np.float64, reset=False)
 
     def hidden_representation(self, X: ArrayLike, layer: int = -1) -> np.ndarray:
         """Return what a hidden layer computes.
@@ -556,11 +574,7 @@ class _LearnedActivationMLP(BaseEstimator):
                 "The 'hidden_layer_sizes' parameter must name a layer for hidden_representation. "
                 "Got () instead."
             )
-        if not isinstance(layer, Integral) or not -n_layers <= layer < n_layers:
-            raise ValueError(
-                f"The 'layer' parameter of hidden_representation must be an integer in "
-                f"[{-n_layers}, {n_layers - 1}]. Got {layer!r} instead."
-            )
+        layer = check_index("layer", layer, -n_layers, n_layers - 1, "hidden_representation")
         with one_thread(), torch.no_grad():
             model, weights, columns = self._network(X)
             *hidden, _ = unpack_layers(weights, model.architecture)

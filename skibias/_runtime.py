@@ -15,6 +15,8 @@ from joblib import Parallel, delayed, effective_n_jobs, wrap_non_picklable_objec
 from sklearn.utils import check_random_state
 from tqdm import tqdm
 
+from skibias._numbers import plain_numbers
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -219,12 +221,13 @@ def fit_on_twin(estimator, fit: Callable[..., None]) -> None:
 
     An error or Ctrl-C in ``fit(twin, n_threads)`` thus leaves the estimator as it was.
     """
-    twin = type(estimator)(**estimator.get_params(deep=False))
+    given = estimator.get_params(deep=False)
+    twin = type(estimator)(**{name: plain_numbers(value) for name, value in given.items()})
     with one_thread() as n_threads:
         fit(twin, n_threads)
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)
-    vars(estimator).update(vars(twin))
+    vars(estimator).update(vars(twin) | given)
 
 
 def progress_bar(

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.base import clone
 
 from skibias._candidates import (
     PREFACTORS,
@@ -52,6 +51,7 @@ from skibias._spline_activation import SplineActivation
 from skibias._stacks import UNLIMITED, Conditions
 from skibias._targets import TargetEncoding
 from skibias._time_limit import CONTEST_ENDS, LEARNING_ENDS, SCREENING_ENDS, Clock, Cut
+from skibias._validation import plain_clone
 from skibias.engine.episodes import stream
 from skibias.engine.training import AVERAGED_STEPS
 
@@ -212,12 +212,12 @@ def network_learner(estimator):
     if learner is None:
         widths = tuple(min(width, 64) for width in estimator.hidden_layer_sizes)
         learner = ActivationLearner(hidden_layer_sizes=widths)
-    return clone(learner).set_params(sharing=estimator.sharing, verbose=estimator.verbose)
+    return plain_clone(learner).set_params(sharing=estimator.sharing, verbose=estimator.verbose)
 
 
 def transformer_learner(transformer):
     """Return an `IAFTransformer`'s learner, a copy."""
-    return ActivationLearner() if transformer.learner is None else clone(transformer.learner)
+    return ActivationLearner() if transformer.learner is None else plain_clone(transformer.learner)
 
 
 def resolve_batch_size(batch_size, n_rows) -> int:
@@ -282,7 +282,9 @@ def _input_sets(estimator, problem, conditions: Conditions) -> Found:
         settings = InputSettings(n_channels, activation=_given_activation(estimator))
     else:
         learner = transformer_learner(wanted).set_params(verbose=estimator.verbose)
-        settings = InputSettings(wanted.n_channels, wanted.scaling, _given_activation(estimator))
+        settings = InputSettings(
+            int(wanted.n_channels), wanted.scaling, _given_activation(estimator)
+        )
     found = learn_input_sets(learner, settings, problem, conditions)
     sets = [own._replace(trained=isinstance(wanted, str)) for own in found.options]
     return found._replace(options=sets)

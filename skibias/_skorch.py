@@ -1,4 +1,4 @@
-"""Final training of the chosen network; the one file that knows skorch.
+"""Final training of the chosen network, through skorch.
 
 A `NeuralNet` is composed, not subclassed, and does the loop: epochs, history, callbacks. What
 it trains with is the engine: `forward`, the losses and the optimisers.
@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 from tqdm import tqdm
 
 from skibias._checkpoint import Stage
+from skibias._numbers import check_index
 from skibias._time_limit import Cut, Deadline
 from skibias.engine.episodes import Rows, chances, draw_epoch, gather_shared
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
@@ -78,18 +78,7 @@ class TrainingProgress(NamedTuple):
     generator: torch.Generator
     history: list[dict[str, Any]]
     judgement: Judgement
-
-
-def check_callbacks(callbacks: list, owner: str) -> None:
-    """Raise TypeError unless all are what skorch takes: callbacks, classes, or (name, callback)."""
-    for entry in callbacks:
-        callback = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
-        is_class = isinstance(callback, type) and issubclass(callback, Callback)
-        if not is_class and not isinstance(callback, Callback):
-            raise TypeError(
-                f"The 'callbacks' parameter of {owner} must hold skorch callbacks. "
-                f"Got {entry!r} instead."
-            )
+    schedules: list[dict[str, Any]]  # states of the learning rate's
 
 
 def train_networks(
@@ -118,7 +107,7 @@ def train_networks(
     net.initialize()
     progress = settings.stage.state()
     if progress is not None:
-        _take_up(progress, net, averaging, generator)
+        _take_up(progress, net, averaging, ending)
     _run_epochs(net, train, settings.max_epochs - len(net.history))
     judgement = averaging.judgement_
     weights = judgement.best_weights.cpu()
@@ -141,14 +130,15 @@ def _run_epochs(net, train: Rows, n_epochs: int) -> None:
         net.notify("on_train_end", X=train, y=None)
 
 
-def _take_up(progress: TrainingProgress, net, averaging, generator) -> None:
+def _take_up(progress: TrainingProgress, net, averaging, ending) -> None:
     """Bring everything that training changes to where it was after an epoch."""
     with torch.no_grad():
         net.module_.weights.copy_(progress.weights)
     net.optimizer_.load_state_dict(progress.optimizer)
-    generator.set_state(progress.generator.get_state())
+    ending.generator.set_state(progress.generator.get_state())
     net.history.extend({**record, "batches": []} for record in progress.history)
     averaging.start = progress.judgement
+    ending.start = progress
 
 
 def _records(net) -> list[dict[str, Any]]:
@@ -169,7 +159,7 @@ def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNe
         module,
         criterion=_MeanLoss,
         criterion__loss=training_loss(settings.loss, settings.label_smoothing),
-        optimizer=_EngineOptimizer,
+        optimizer=EngineOptimizer,
         optimizer__name=settings.optimizer,
         optimizer__run=module.run,
         lr=settings.learning_rate,
@@ -183,9 +173,15 @@ def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNe
         callbacks=callbacks,
         callbacks__valid_loss=None,
         callbacks__print_log=None,
-        verbose=0,
+        verbose=int(_prints(settings.callbacks)),
         device=settings.device,
     )
+
+
+def _prints(callbacks: list | None) -> bool:
+    """Whether the user has asked for a log, which skorch prints only if the net is verbose."""
+    found = [entry[1] if isinstance(entry, tuple) else entry for entry in callbacks or []]
+    return any(own is PrintLog or isinstance(own, PrintLog) for own in found)
 
 
 class WeightTrajectory(Callback):
@@ -227,11 +223,7 @@ class WeightTrajectory(Callback):
             If there is no such epoch, or the weights are of other networks.
         """
         n_states = len(self.trajectory_)
-        if not isinstance(epoch, Integral) or not -n_states <= epoch < n_states:
-            raise ValueError(
-                f"The 'epoch' parameter of estimator_at must be an integer in "
-                f"[{-n_states}, {n_states - 1}]. Got {epoch!r} instead."
-            )
+        epoch = check_index("epoch", epoch, -n_states, n_states - 1, "estimator_at")
         return estimator._with_weights(self.trajectory_[epoch])
 
 
@@ -269,7 +261,7 @@ def _undecorated(method: Any) -> Any:
     return getattr(method, "__wrapped__", method)
 
 
-class _EngineOptimizer(torch.optim.Optimizer):
+class EngineOptimizer(torch.optim.Optimizer):
     """The engine's update rules behind torch's interface: the same steps as in meta-learning."""
 
     add_param_group = _undecorated(torch.optim.Optimizer.add_param_group)
@@ -392,7 +384,15 @@ class _EndOfTraining(Callback):
         self.generator = generator
         self.settings = settings
         self.cut_: Cut | None = None
+        self.start: TrainingProgress | None = None  # of training that goes on
         self._keeper = settings.stage.keeper()
+
+    def on_train_begin(self, net, **kwargs):
+        """Bring schedules to where they were; making them has moved the learning rate."""
+        if self.start is not None:
+            for schedule, state in zip(_schedules(net), self.start.schedules, strict=False):
+                schedule.load_state_dict(state)
+            net.optimizer_.load_state_dict(self.start.optimizer)
 
     def on_epoch_end(self, net, dataset_train=None, **kwargs):
         settings = self.settings
@@ -414,6 +414,7 @@ class _EndOfTraining(Callback):
             self.generator,
             _records(net),
             self.averaging.judgement_,
+            [schedule.state_dict() for schedule in _schedules(net)],
         )
 
 
@@ -434,6 +435,11 @@ class _ProgressBar(Callback):
 def _identity(X, y=None):
     """skorch's ``dataset``: the rows are one already."""
     return X
+
+
+def _schedules(net) -> list:
+    """Return the schedules of the learning rate among a net's callbacks."""
+    return [own.lr_scheduler_ for _, own in net.callbacks_ if isinstance(own, LRScheduler)]
 
 
 def _module_weights(net) -> np.ndarray:

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from skibias._columns import check_real, numbers_only
+from skibias._numbers import check_count, check_positive, is_real
 from skibias.engine import splines
 
 # Knots whose spacing varies by less than this, relatively, are looked up by arithmetic.
@@ -111,8 +113,20 @@ class SplineActivation:
             If the domain does not increase, there are fewer than two knots, or ``function`` does
             not return a finite number for each.
         """
-        knots = np.linspace(*domain, n_knots)
-        return cls(knots, function(knots), extrapolation)
+        owner = "SplineActivation.from_function"
+        if not callable(function):
+            raise TypeError(
+                f"The 'function' parameter of {owner} must be callable. Got {function!r} instead."
+            )
+        n_knots = check_count("n_knots", n_knots, 2, owner)
+        knots = np.linspace(*_checked_domain(domain), n_knots)
+        values = function(knots)
+        if len(np.shape(values)) == 0 or len(values) != n_knots:
+            raise ValueError(
+                f"The 'function' parameter of {owner} must return one value, or row of values, "
+                f"for each of the {n_knots} knots. Got shape {np.shape(values)} instead."
+            )
+        return cls(knots, values, extrapolation)
 
     @classmethod
     def from_json(cls, text: str) -> SplineActivation:
@@ -175,8 +189,9 @@ class SplineActivation:
         """
         if isinstance(x, Tensor):
             return self._evaluate(x if x.is_floating_point() else x.to(torch.get_default_dtype()))
-        # A copy in row order: x may be read-only or a reversed view, which torch does not take.
-        x = np.array(x, dtype=np.float64, order="C")
+        with numbers_only(x, "SplineActivation", "x"):
+            # A copy in row order: x may be read-only or a reversed view, which torch does not take.
+            x = np.array(x, dtype=np.float64, order="C")
         result = self._evaluate(torch.from_numpy(x)).numpy()
         return result[()] if x.ndim == 0 else result
 
@@ -216,6 +231,7 @@ class SplineActivation:
         ValueError
             If the prefactor is not a positive, finite number.
         """
+        prefactor = check_positive("prefactor", prefactor, "SplineActivation.scale_argument")
         return SplineActivation(self.knots / prefactor, self.values, self.extrapolation)
 
     def as_module(self, dtype: torch.dtype = torch.float32) -> SplineModule:
@@ -309,6 +325,17 @@ class SplineModule(nn.Module):
         return f"n_knots={len(self.knots)}, extrapolation={self.extrapolation!r}"
 
 
+def _checked_domain(domain: Any) -> tuple[float, float]:
+    """Return the first and the last knot, or raise ValueError."""
+    ends = tuple(domain) if isinstance(domain, (tuple, list, np.ndarray)) else ()
+    if len(ends) != 2 or not all(map(is_real, ends)) or not -np.inf < ends[0] < ends[1] < np.inf:
+        raise ValueError(
+            "The 'domain' parameter of SplineActivation.from_function must be two finite numbers, "
+            f"the first one smaller. Got {domain!r} instead."
+        )
+    return float(ends[0]), float(ends[1])
+
+
 def _is_uniform(knots: np.ndarray, rounding: float = 0.0) -> bool:
     """Whether increasing knots are equally spaced, up to the rounding of the spacing."""
     spacing = np.diff(knots)
@@ -324,6 +351,7 @@ def _uniform_spacing(knots: np.ndarray) -> tuple[float, float]:
 
 def _frozen_array(numbers: Any, name: str) -> np.ndarray:
     """Return a read-only float64 copy, finite."""
+    check_real(numbers, "SplineActivation", name)
     try:
         array = np.array(numbers, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -25,7 +25,9 @@ from skibias.engine.networks import Functions
 # Arrays of the size of a batch's layers, and of the weights, that an unrolled step keeps: about a
 # third more than what `examples/benchmarks/bench_meta_step.py` finds.
 STORED_PASSES, STORED_VECTORS = 4, 6
-SNAPSHOTS = 50  # states of the functions kept in a history, at most
+# States of the functions that a history keeps, at most, and the bytes they may take; the first
+# and the last one are kept whatever they take.
+SNAPSHOTS, SNAPSHOT_BYTES = 50, 4 << 20
 
 
 class Conditions(NamedTuple):
@@ -97,9 +99,18 @@ def _run_restarts(learner, tasks, functions, settings, name, stage, deadline, re
         elapsed=deadline.from_now().elapsed,
     )
     tasks = [_task_of(task, own) for task in tasks]
+    steps = snapshot_steps(settings.n_outer_steps, functions)  # those of all stacks are the same
     functions = functions.map(lambda table: table[own])
+    recorder = _Recorder(functions, settings, learner.schedule == "staggered", steps)
     part = stage.part(f"{restarts[0]}-{restarts[-1]}")
-    return _run_stack(learner, tasks, functions, settings, name, part)
+    return _run_stack(learner, tasks, functions, settings, name, part, recorder)
+
+
+def snapshot_steps(n_outer_steps, functions: Functions) -> np.ndarray:
+    """Return the numbers of the outer steps after which functions are kept, evenly spaced."""
+    n_bytes = sum(4 * table.numel() for table in functions if table is not None)
+    n_snapshots = min(SNAPSHOTS, max(2, SNAPSHOT_BYTES // n_bytes), n_outer_steps + 1)
+    return np.linspace(0, n_outer_steps, n_snapshots).round().astype(int)
 
 
 def _task_of(task: Task, restarts: slice) -> Task:
@@ -119,7 +130,9 @@ def join_outcomes(outcomes: list[Outcome]) -> Outcome:
     """
     if len(outcomes) == 1:
         return outcomes[0]
-    longest = max((outcome.history for outcome in outcomes), key=lambda own: len(own["functions"]))
+    longest = max(
+        (outcome.history for outcome in outcomes), key=lambda own: own["snapshot_step"][-1]
+    )
     n_steps = max(len(outcome.history["validation_loss"]) for outcome in outcomes)
     losses = [
         np.pad(own, ((0, n_steps - len(own)), (0, 0)), constant_values=np.nan)
@@ -144,9 +157,8 @@ def _stack_functions(parts: list[Functions]) -> Functions:
     return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
 
 
-def _run_stack(learner, tasks, functions, settings, name, stage: Stage) -> Outcome:
+def _run_stack(learner, tasks, functions, settings, name, stage: Stage, recorder) -> Outcome:
     """Run the schedule; return the functions, divergence and history of every restart."""
-    recorder = _Recorder(functions, settings, learner.schedule == "staggered")
     state, recorder = stage.state() or (None, recorder)
     done = 0 if state is None else state.step
     steps = SCHEDULES[learner.schedule](tasks, functions, settings, state)
@@ -178,15 +190,16 @@ class _Recorder:
     functions count, as in P Algorithm 1.
     """
 
-    def __init__(self, functions, settings, keeps_best):
+    def __init__(self, functions, settings, keeps_best, snapshot_steps):
         self.best = functions
         self.diverged = torch.zeros(len(settings.outer_learning_rate), dtype=torch.bool)
         self._keeps_best = keeps_best
         self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))
-        self._interval = max(1, settings.n_outer_steps // SNAPSHOTS)
         self._best_mean = torch.full(self.diverged.shape, torch.inf)
         self._losses = []
+        self._snapshot_steps = set(snapshot_steps.tolist())
+        self._last = 0, functions
         self._steps, self._snapshots = [0], [functions.map(torch.Tensor.cpu)]
 
     def add(self, state: MetaState) -> None:
@@ -206,12 +219,19 @@ class _Recorder:
                 for new, old in zip(state.functions, self.best, strict=True)
             )
         )
-        if state.step % self._interval == 0:
-            self._steps.append(state.step)
-            self._snapshots.append(state.functions.map(torch.Tensor.cpu))
+        self._last = state.step, state.functions
+        if state.step in self._snapshot_steps:
+            self._keep_last()
+
+    def _keep_last(self):
+        step, functions = self._last
+        self._steps.append(step)
+        self._snapshots.append(functions.map(torch.Tensor.cpu))
 
     def history(self):
         """Return losses (steps, S), and steps and functions of the snapshots."""
+        if self._steps[-1] != self._last[0]:  # learning ended early
+            self._keep_last()
         n_restarts = len(self.diverged)
         losses = torch.stack(self._losses).numpy() if self._losses else np.empty((0, n_restarts))
         return {

@@ -120,11 +120,17 @@ def _relative(weights):
 def _as_numbers(y):
     """Return the values of y as float64."""
     try:
-        return y.astype(np.float64)
+        values = y.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The 'y' parameter must hold numbers for a continuous target. Got others: {error}."
         ) from error
+    if not np.isfinite(values).all():  # None in an array of objects
+        raise ValueError(
+            "The 'y' parameter must hold finite numbers for a continuous target. "
+            "Got missing or infinite values instead."
+        )
+    return values
 
 
 def class_encoding(y, loss="auto"):
@@ -144,13 +150,24 @@ def class_encoding(y, loss="auto"):
     return TargetEncoding(classes, None, None, "log_loss" if loss == "auto" else loss)
 
 
+def _check_range(columns) -> None:
+    """Raise ValueError where differences of values (n, o) overflow."""
+    with np.errstate(over="ignore"):
+        is_finite = np.isfinite(np.ptp(columns, axis=0)).all()
+    if not is_finite:
+        raise ValueError(
+            "The 'y' parameter must hold values whose range is below 1.8e308, the largest number. "
+            f"Got {columns.min():g} to {columns.max():g} instead: divide y by a constant."
+        )
+
+
 def value_encoding(y, weights, loss="auto"):
     """Return the encoding that standardises values (n,) or (n, o), with weights.
 
     Raises
     ------
     ValueError
-        If the loss is one for classes.
+        If the loss is one for classes, or the range of values is no number.
     """
     if loss == "log_loss":
         raise ValueError(
@@ -158,12 +175,14 @@ def value_encoding(y, weights, loss="auto"):
             "Got 'log_loss' instead."
         )
     columns = y.reshape(len(y), -1)
-    # In units of the greatest value, whose square cannot overflow.
-    unit = np.maximum(np.abs(columns).max(axis=0), np.finfo(float).tiny)
-    shares = columns / unit
-    mean = np.average(shares, axis=0, weights=weights)
-    scale = np.sqrt(np.average((shares - mean) ** 2, axis=0, weights=weights))
+    _check_range(columns)
+    # In units of a power of two, which changes no digit: squares of large values overflow.
+    exponents = np.frexp(np.abs(columns).max(axis=0))[1]
+    scaled = np.ldexp(columns, -exponents)
+    mean = np.average(scaled, axis=0, weights=weights)
+    scale = np.sqrt(np.average((scaled - mean) ** 2, axis=0, weights=weights))
     # A constant, up to rounding, is predicted as it is.
-    constant = scale <= 10 * np.finfo(float).eps * np.abs(mean)
-    mean = np.where(constant, columns[0], mean * unit)
-    return TargetEncoding(None, mean, np.where(constant, 0.0, scale * unit), "squared_error")
+    constant = np.ptp(scaled, axis=0) <= 10 * np.finfo(float).eps
+    mean = np.where(constant, columns[0], np.ldexp(mean, exponents))
+    scale = np.where(constant, 0.0, np.ldexp(scale, exponents))
+    return TargetEncoding(None, mean, scale, "squared_error")

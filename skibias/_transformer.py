@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skibias._candidates import (
     Candidate,
@@ -19,6 +18,7 @@ from skibias._candidates import (
     compare,
     learner_plan,
 )
+from skibias._columns import check_target_dates, numbers_only
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
@@ -32,17 +32,20 @@ from skibias._selection import (
     split_problem,
     transformer_learner,
 )
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
 from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._typing import RandomState, TargetType
 from skibias._validation import (
+    NamesMissingParts,
     check_groups,
     check_numbered_rows,
+    check_outside_names,
     check_transformer_parameters,
     check_weights,
 )
 
 
-class IAFTransformer(TransformerMixin, BaseEstimator):
+class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
     """Learned input activation functions: one function, of one or more channels, per column.
 
     The functions are meta-learned in front of a small ReLU network (Teney et al., CVPR 2025,
@@ -77,7 +80,8 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         One per column, knots in the units of X. The function of a constant column is not
         learned.
     meta_history_ : dict
-        ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``.
+        ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``, as in
+        `ActivationLearner`.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X had column names that are all strings.
@@ -98,7 +102,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         "n_channels": [Interval(Integral, 1, None, closed="left")],
         "scaling": [StrOptions({"minmax", "quantile"})],
         "device": [str, torch.device],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
         "verbose": ["verbose"],
     }
 
@@ -158,10 +162,15 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def _fit(self, X, y, sample_weight, groups, device, n_threads) -> None:
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2)
+        with numbers_only(X, "IAFTransformer"):
+            X, y = validate_data(
+                self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2
+            )
         is_classification = guess_target_type(y, self.target_type) == "multiclass"
+        check_target_dates(y, is_classification, "IAFTransformer")
         learner = transformer_learner(self).set_params(verbose=self.verbose)
-        weights = check_weights(sample_weight, X)
+        check_outside_names(learner, getattr(self, "feature_names_in_", None))
+        weights = check_weights(sample_weight, X, "IAFTransformer")
         check_numbered_rows(learner, weights)
         rows, encoding = encoded_rows(
             TableData(X, y, weights, check_groups(groups, X)),
@@ -196,9 +205,12 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
         ndarray of shape (n_samples, n_features * n_channels), float64
             The channels of the first column, then those of the second, …
         """
+        return spline_columns(self._checked(X), self.activations_)
+
+    def _checked(self, X):
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return spline_columns(X, self.activations_)
+        with numbers_only(X, "IAFTransformer"):
+            return validate_data(self, X, dtype=np.float64, reset=False)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that `transform` gives.
@@ -214,7 +226,7 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
             The column's name, followed by "_" and the number of the channel if there are several.
         """
         check_is_fitted(self, "n_features_in_")
-        names = _check_feature_names_in(self, input_features)
+        names = check_feature_names_in(self, input_features)
         n_channels = self.activations_[0].n_channels
         if n_channels is None:
             return names

@@ -3,21 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Integral, Real
+from copy import copy
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_consistent_length,
-    column_or_1d,
-)
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from skibias._columns import numbers_only
+from skibias._numbers import is_real, is_whole, plain_numbers
+from skibias._sklearn_compat import check_feature_names, check_sample_weight, feature_names_of
 from skibias._spline_activation import SplineActivation
 
 ACTIVATION_STARTS = ("auto", "relu", "zeros")
+PARTS = {"learner": "ActivationLearner", "input_activations": "IAFTransformer"}
 INPUT_STARTS = ("auto", "ramps", "identity")
+
+
+class NamesMissingParts:
+    """Mixin of estimators with parts: says what to pass where one that is set in is not there."""
+
+    def set_params(self, **params):
+        """Set the parameters of this estimator, or of its parts.
+
+        Parameters
+        ----------
+        **params
+            ``learner__n_knots``, for example, sets that of the learner.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            If there is no such parameter, or no such part.
+        """
+        names = self.get_params(deep=False)
+        for key in params:
+            name, _, inner = key.partition("__")
+            if inner and name in names:
+                part = params.get(name, names[name])
+                if isinstance(part, type) or not hasattr(part, "set_params"):
+                    self._refuse_missing_part(name, inner, part)
+        return super().set_params(**params)
+
+    def _refuse_missing_part(self, name, inner, part):
+        kind = PARTS.get(name)
+        rule = "have parameters of its own" if kind is None else f"be an {kind}"
+        advice = "" if kind is None else f": pass {name}={kind}() as well, or before"
+        raise ValueError(
+            f"The {name!r} parameter of {type(self).__name__} must {rule} for "
+            f"'{name}__{inner}' to be set. Got {part!r} instead{advice}."
+        )
+
+
+def plain_clone(estimator):
+    """Return a clone whose numbers are Python's."""
+    own = clone(estimator)
+    parameters = own.get_params(deep=False)
+    return own.set_params(**{name: plain_numbers(value) for name, value in parameters.items()})
 
 
 def check_learner(learner) -> None:
@@ -26,11 +72,14 @@ def check_learner(learner) -> None:
     if isinstance(learner.validation, Iterator):
         rule = "be a list where it holds splits: estimators copy it, and read it several times"
         _refuse("validation", rule, learner.validation)
+    if not _is_kind_of_validation(learner.validation):
+        rule = "be a fraction, a number of folds, a splitter, a pair (X, y) or a list of splits"
+        _refuse("validation", rule, learner.validation)
     for name in ("n_knots", "init", "unroll_steps", "outer_learning_rate"):
         _check_sequence(learner, name)
     check_hidden_layer_sizes(learner.hidden_layer_sizes, "ActivationLearner")
     domain = learner.domain
-    if len(domain) != 2 or not all(isinstance(end, Real) for end in domain):
+    if len(domain) != 2 or not all(map(is_real, domain)):
         _refuse("domain", "be a pair of numbers", domain)
     if not -np.inf < domain[0] < domain[1] < np.inf:
         _refuse("domain", "be two finite numbers, the first one smaller", domain)
@@ -42,6 +91,12 @@ def check_learner(learner) -> None:
             "at least one"
         )
         _refuse("validation", rule, learner.validation)
+
+
+def _is_kind_of_validation(validation) -> bool:
+    """Whether ``validation`` is of one of its kinds; scikit-learn takes any iterable."""
+    is_one = validation is None or is_real(validation) or hasattr(validation, "split")
+    return is_one or isinstance(validation, (tuple, list))
 
 
 def _holds_splits(parts: list) -> bool:
@@ -60,7 +115,7 @@ def check_activation_learner(learner) -> None:
 
 def check_hidden_layer_sizes(sizes, owner) -> None:
     """Raise ValueError unless all sizes are positive integers."""
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+    if not all(is_whole(size) and size > 0 for size in sizes):
         raise ValueError(
             f"The 'hidden_layer_sizes' parameter of {owner} must hold positive integers. "
             f"Got {sizes!r} instead."
@@ -87,7 +142,7 @@ def _refuse(name, rule, value):
     )
 
 
-def check_weights(sample_weight, X) -> np.ndarray:
+def check_weights(sample_weight, X, owner) -> np.ndarray:
     """Return float64 weights (n,), ones if there are none.
 
     Raises
@@ -100,7 +155,8 @@ def check_weights(sample_weight, X) -> np.ndarray:
             "The 'sample_weight' parameter must hold at least one positive weight: sample weights "
             "must contain at least one non-zero number. Got zeros only instead."
         )
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64)
+    with numbers_only(sample_weight, owner, "sample_weight"):
+        weights = check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weights < 0).any():
         raise ValueError(
             "The 'sample_weight' parameter must not hold negative weights. "
@@ -226,10 +282,37 @@ def check_transformer_parameters(transformer) -> None:
             )
 
 
-def check_function_count(estimator, n_features) -> None:
-    """Raise ValueError unless given input functions are as many as there are columns."""
+def check_outside_names(learner, names) -> None:
+    """Raise ValueError where the frame of ``validation=(X, y)`` has other columns than the data.
+
+    ``names`` are those of the data's columns; None if they have none.
+    """
+    if learner is None or not isinstance(learner.validation, tuple):
+        return
+    fitted = copy(learner)
+    if names is not None:
+        fitted.feature_names_in_ = names
+    try:
+        check_feature_names(fitted, learner.validation[0], reset=False)
+    except ValueError as error:
+        raise ValueError(
+            "The 'validation' parameter of ActivationLearner must be a splitter, or a pair (X, y) "
+            f"that fits the data set. {error}"
+        ) from error
+
+
+def check_given_functions(estimator, X, n_features) -> None:
+    """Raise ValueError unless given input functions are those of the columns of X.
+
+    The names that a frozen transformer was fitted with are compared as scikit-learn does.
+    """
     wanted = estimator.input_activations
     frozen = getattr(wanted, "estimator", None)
+    if frozen is not None:
+        check_feature_names(frozen, X, reset=False)
+    else:
+        check_outside_names(getattr(wanted, "learner", None), feature_names_of(X))
+    check_outside_names(estimator.learner, feature_names_of(X))
     functions = wanted if frozen is None else frozen.activations_
     if isinstance(functions, (list, tuple)) and len(functions) != n_features:
         raise ValueError(

@@ -216,7 +216,7 @@ def test_wrong_parameters_are_refused_by_name(parameters, message, iris):
 
 
 def test_columns_of_text_are_refused(iris):
-    with pytest.raises(ValueError, match="'X' parameter.*numeric columns only"):
+    with pytest.raises(ValueError, match="'X' parameter.*must hold numbers"):
         tv_complexity(RidgeClassifier().fit(*iris), pd.DataFrame({"a": ["x", "y"]}), [0, 1])
 
 
@@ -556,7 +556,7 @@ def test_effective_rank_of_a_representation():
         (np.ones(3), "two dimensions.*Got shape \\(3,\\)"),
         (np.ones((0, 3)), "at least one row"),
         ([[1.0, np.nan]], "finite"),
-        ([["a"]], "numeric"),
+        ([["a"]], "must hold numbers"),
     ],
 )
 def test_what_is_no_representation(representation, message):
@@ -703,7 +703,7 @@ def test_unfitted_estimators_are_refused_before_the_rows_are_looked_at(measure, 
 @pytest.mark.parametrize(
     ("X", "message"),
     [
-        ([["a"], ["b"]], "numeric columns only"),
+        ([["a"], ["b"]], "must hold numbers"),
         ([0.0, 1.0], "two dimensions"),
         ([[np.nan], [1.0]], "finite numbers only"),
         ([[np.inf], [1.0]], "finite numbers only"),

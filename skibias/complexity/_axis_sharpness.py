@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
-from skibias._counts import check_count
+from skibias._numbers import check_count
+from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import find_response
 from skibias.complexity._tables import container_of, numeric_columns
@@ -88,15 +88,15 @@ def axis_sharpness(
     >>> round(axis_sharpness(lambda points: points[:, 0] > 0.5, X))
     10
     """
-    check_count("n_rows", n_rows, 2, OWNER)
-    check_count("n_points", n_points, 2 * REACH + 2, OWNER)
+    n_rows = check_count("n_rows", n_rows, 2, OWNER)
+    n_points = check_count("n_points", n_points, 2 * REACH + 2, OWNER)
     response = find_response(estimator, response_method, OWNER)
     columns = numeric_columns(X, OWNER)
     if len(columns) < 2:
         raise ValueError(
             f"The 'X' parameter of {OWNER} must have at least two rows. Got one instead."
         )
-    random = check_random_state(random_state)
+    random = random_generator(random_state, OWNER)
     container = container_of(X)
     at_cells = around_cells = 0.0
     for number in range(columns.shape[1]):

@@ -6,16 +6,15 @@ Notation: b rows of a block, d columns, o outputs.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from torch import Tensor
 
-from skibias._counts import check_count
+from skibias._numbers import check_count, check_positive
+from skibias._sklearn_compat import random_generator
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
     MODULE_ROWS,
@@ -117,16 +116,15 @@ class RowSample(NamedTuple):
 
 def sample_rows(X, n_rows, step, random_state, owner) -> RowSample:
     """Return up to n_rows rows of X, drawn without replacement if it has more."""
-    check_count("n_rows", n_rows, 1, owner)
-    if not isinstance(step, Real) or not 0 < step < np.inf:
-        raise ValueError(
-            f"The 'step' parameter of {owner} must be a positive number. Got {step!r} instead."
-        )
+    n_rows = check_count("n_rows", n_rows, 1, owner)
+    step = check_positive("step", step, owner)
     columns = numeric_columns(X, owner)
     steps = _column_steps(columns, step)
     rows = columns
     if len(columns) > n_rows:
-        rows = columns[check_random_state(random_state).choice(len(columns), n_rows, replace=False)]
+        rows = columns[
+            random_generator(random_state, owner).choice(len(columns), n_rows, replace=False)
+        ]
     return RowSample(rows, steps, container_of(X))
 
 

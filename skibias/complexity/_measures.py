@@ -10,7 +10,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from skibias._counts import check_count
+from skibias._numbers import check_count
 from skibias._runtime import one_thread
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._paths import Paths, draw_paths, values_along
@@ -146,7 +146,7 @@ def tv_complexity(
     >>> round(tv_complexity(linear, X, y), 9)
     0.0
     """
-    check_count("n_points", n_points, VARIATION.least_points, "tv_complexity")
+    n_points = check_count("n_points", n_points, VARIATION.least_points, "tv_complexity")
     response = find_response(estimator, response_method, "tv_complexity")
     paths = draw_paths(X, y, n_paths, random_state, "tv_complexity")
     return summarize(VARIATION.along(paths, response, n_points), return_standard_error)
@@ -209,7 +209,7 @@ def fourier_complexity(
     >>> round(fourier_complexity(three_waves, [[0.0], [1.0]]), 6)
     3.0
     """
-    check_count("n_points", n_points, FREQUENCY.least_points, "fourier_complexity")
+    n_points = check_count("n_points", n_points, FREQUENCY.least_points, "fourier_complexity")
     response = find_response(estimator, response_method, "fourier_complexity")
     paths = draw_paths(X, y, n_paths, random_state, "fourier_complexity")
     return summarize(FREQUENCY.along(paths, response, n_points), return_standard_error)
@@ -277,7 +277,7 @@ def polynomial_complexity(
             f"{tuple(BASES)}. Got {basis!r} instead."
         )
     order = polynomial_measure(BASES[basis])
-    check_count("n_points", n_points, order.least_points, "polynomial_complexity")
+    n_points = check_count("n_points", n_points, order.least_points, "polynomial_complexity")
     response = find_response(estimator, response_method, "polynomial_complexity")
     paths = draw_paths(X, y, n_paths, random_state, "polynomial_complexity")
     return summarize(order.along(paths, response, n_points), return_standard_error)
@@ -344,9 +344,9 @@ def lz_complexity(
     >>> lz_complexity(lambda points: 2 * points, [[0.0], [1.0]])
     14.0
     """
-    check_count("n_levels", n_levels, 2, "lz_complexity")
+    n_levels = check_count("n_levels", n_levels, 2, "lz_complexity")
     phrases = phrase_measure(n_levels)
-    check_count("n_points", n_points, phrases.least_points, "lz_complexity")
+    n_points = check_count("n_points", n_points, phrases.least_points, "lz_complexity")
     response = find_response(estimator, response_method, "lz_complexity")
     paths = draw_paths(X, y, n_paths, random_state, "lz_complexity")
     return summarize(phrases.along(paths, response, n_points), return_standard_error)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from skibias._counts import check_count
+from skibias._numbers import check_count
+from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import Response, find_response
 from skibias.complexity._tables import Container, container_of, numeric_columns
@@ -130,11 +130,11 @@ def draw_paths(X, y, n_paths, random_state, owner) -> Paths:
                 f"their ends. Got {type(y).__name__} instead."
             )
         return X
-    check_count("n_paths", n_paths, 1, owner)
+    n_paths = check_count("n_paths", n_paths, 1, owner)
     columns = numeric_columns(X, owner)
     labels = columns if y is None else np.asarray(y)
     check_consistent_length(columns, labels)
-    random = check_random_state(random_state)
+    random = random_generator(random_state, owner)
     start, end = _end_rows(labels, n_paths, random, owner)
     return Paths(columns[start], columns[end], random.uniform(size=n_paths), container_of(X))
 

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from skibias._counts import check_count
 from skibias._frames import import_pandas
+from skibias._numbers import check_count, plain_numbers
 from skibias._typing import Frame, RandomState, ResponseMethod
 from skibias.complexity._geometric import N_ROWS, STEP, sample_rows, squared_slopes
 from skibias.complexity._measures import (
@@ -109,6 +109,7 @@ def complexity_report(
     pandas = import_pandas(OWNER)
     named = _named(estimators)
     measures = _checked_measures(measures, n_points)
+    n_points = plain_numbers(n_points)
     if isinstance(X, Paths) and "geometric" in measures:
         raise ValueError(
             f"The 'measures' parameter of {OWNER} must be among {tuple(PATH_MEASURES)} where X "

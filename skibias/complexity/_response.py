@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from skibias._columns import check_real
+
 RESPONSE_METHODS = ("decision_function", "predict_proba", "predict")
 CALL = "__call__"  # the response of a callable that has none of the methods
 MODULE_ROWS = 1024  # rows that go through a torch module at once
@@ -46,6 +48,7 @@ class Response(NamedTuple):
         if isinstance(outputs, Tensor):
             outputs = outputs.detach().cpu().double()
         try:
+            check_real(outputs, self.owner, "estimator")
             outputs = np.asarray(outputs, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise self._refusal("numbers", f"{type(outputs).__name__} ({error})") from error

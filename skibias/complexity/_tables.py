@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skibias._columns import numbers_only
+
 
 class Container(NamedTuple):
     """What rows came in: a frame of pandas or polars with column names, or an array."""
@@ -34,9 +36,13 @@ def numeric_columns(X, owner, parameter="X") -> np.ndarray:
     """Return X as a finite float64 array (n, d) of at least one row, or raise ValueError."""
     subject = f"The {parameter!r} parameter of {owner}"
     try:
-        columns = np.asarray(X, dtype=np.float64)
+        with numbers_only(X, owner, parameter):
+            columns = np.asarray(X, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{subject} must hold numeric columns only. Got: {error}") from error
+        message = str(error)
+        if repr(parameter) not in message:
+            message = f"{subject} must hold numbers only. Got: {message}"
+        raise ValueError(message) from error
     if columns.ndim != 2 or columns.size == 0:
         raise ValueError(
             f"{subject} must have two dimensions, with at least one row and one column. "

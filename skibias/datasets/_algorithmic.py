@@ -10,8 +10,8 @@ import unicodedata
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import validate_params
 
+from skibias._sklearn_compat import validate_params
 from skibias._typing import Dataset
 
 _MODULI = (27, 53)  # of the paper's tasks
@@ -72,7 +72,7 @@ def list_algorithmic_tasks() -> list[str]:
     ]
 
 
-@validate_params({"name": [str], "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
+@validate_params({"name": [str], "return_X_y": ["boolean"]})
 def make_algorithmic_task(name: str, *, return_X_y: bool = False) -> Dataset:
     """Make all examples of an algorithmic task: a binary operation on a finite set.
 

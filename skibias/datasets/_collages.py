@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skibias._sklearn_compat import RANDOM_STATE, Interval, validate_params
 from skibias._typing import RandomState
 from skibias.datasets._labelled_images import (
     LabelledImages,
@@ -51,9 +51,8 @@ _POSITIVE = [Interval(Integral, 1, None, closed="left")]
         "n_train": _POSITIVE,
         "n_test": _POSITIVE,
         "holdout_fraction": [Interval(Real, 0, 0.5, closed="neither")],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
     },
-    prefer_skip_nested_validation=True,
 )
 def make_collages(
     simple: tuple[ArrayLike, ArrayLike],

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.datasets import load_digits
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skibias._sklearn_compat import RANDOM_STATE, Interval, validate_params
 from skibias._typing import RandomState
 from skibias.datasets._labelled_images import (
     check_class_sizes,
@@ -31,9 +31,8 @@ _PARTS = ("train", "validation", "test_aligned", "test_random", "test_reversed")
         "digits_test": "no_validation",
         "correlation": [Interval(Real, 0, 1, closed="both")],
         "holdout_fraction": [Interval(Real, 0, 0.5, closed="neither")],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
     },
-    prefer_skip_nested_validation=True,
 )
 def make_colored_digits(
     digits: tuple[ArrayLike, ArrayLike] | None = None,

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skibias._sklearn_compat import Interval, StrOptions, validate_params
 from skibias._typing import Dataset
 from skibias.datasets._local import local_copy_hint, local_folder
 from skibias.datasets._openml import read_openml
@@ -78,7 +78,6 @@ class _Images(NamedTuple):
         "delay": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
     },
-    prefer_skip_nested_validation=True,
 )
 def fetch_images(
     name: str,

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, validate_params
 
+from skibias._numbers import is_whole
 from skibias._runtime import draw_seed
+from skibias._sklearn_compat import RANDOM_STATE, Interval, validate_params
 from skibias._typing import RandomState
 
 
@@ -38,9 +39,8 @@ _SLABS = {
         "margin": [Interval(Real, 0, 1, closed="neither")],
         "n_train": [Interval(Integral, 1, None, closed="left")],
         "n_test": [Interval(Integral, 1, None, closed="left")],
-        "random_state": ["random_state"],
+        "random_state": RANDOM_STATE,
     },
-    prefer_skip_nested_validation=True,
 )
 def make_slabs(
     *,
@@ -167,7 +167,7 @@ def make_slabs(
 
 
 def _check_slabs(n_slabs, margin):
-    if not n_slabs or not all(isinstance(k, Integral) and k in _SLABS for k in n_slabs):
+    if not n_slabs or not all(is_whole(k) and k in _SLABS for k in n_slabs):
         raise ValueError(
             "The 'n_slabs' parameter of make_slabs must hold at least one number, each of them 2, "
             f"5 or 7. Got {n_slabs!r} instead."

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
 
+from skibias._sklearn_compat import Interval, StrOptions, validate_params
 from skibias._typing import Dataset
 from skibias.datasets._local import local_copy_hint, local_folder
 from skibias.datasets._openml import read_openml
@@ -87,7 +87,7 @@ class _Table(NamedTuple):
     details: dict
 
 
-@validate_params({"task": [StrOptions(set(_SETS))]}, prefer_skip_nested_validation=True)
+@validate_params({"task": [StrOptions(set(_SETS))]})
 def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
     """List the names of a suite of the tabular benchmark, for :func:`fetch_tabular`.
 
@@ -127,7 +127,6 @@ def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
         "delay": [Interval(Real, 0, None, closed="left")],
         "verbose": ["verbose"],
     },
-    prefer_skip_nested_validation=True,
 )
 def fetch_tabular(
     name: str,

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._mlp import _LearnedActivationMLP
+from skibias._numbers import check_count
 from skibias._spline_activation import SplineActivation
 from skibias._transformer import IAFTransformer
 from skibias.plots._figure import COLOR_MAP, finish, pyplot
@@ -118,6 +119,8 @@ class ActivationDisplay:
                 "pipeline, pass the step."
             )
         check_is_fitted(estimator)
+        if max_features is not None:
+            max_features = check_count("max_features", max_features, 0, "ActivationDisplay")
         feature_names = _feature_names(estimator, feature_names)[:max_features]
         hidden, inputs = _functions(estimator)
         inputs = inputs[:max_features]
@@ -237,7 +240,7 @@ def _reaching(estimator, X, n_hidden, n_inputs) -> list[np.ndarray]:
     if n_hidden:
         by_layer = [layer.ravel() for layer in estimator._activation_arguments(X)]
         hidden = [np.concatenate(by_layer)] if n_hidden == 1 else by_layer
-    columns = np.asarray(X, dtype=np.float64).T[:n_inputs]
+    columns = estimator._checked(X).T[:n_inputs]
     return [*hidden, *columns]
 
 
@@ -277,7 +280,7 @@ def _own_range(function) -> tuple[float, float]:
 
 def _arguments(function, limits):
     """Return arguments (p,), the knots among them: straight lines between them are exact."""
-    first, last = limits
+    first, last = map(float, limits)
     points = np.linspace(first, last, N_POINTS)
     if not isinstance(function, SplineActivation):
         return points

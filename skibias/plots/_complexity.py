@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skibias._columns import check_real
 from skibias._typing import Frame
 from skibias.complexity import complexity_report
 from skibias.plots._figure import PAPER_WIDTH, finish, panels, pyplot
@@ -60,6 +61,8 @@ class ComplexityDisplay:
         complexity_error: ArrayLike | None = None,
         score_error: ArrayLike | None = None,
     ) -> None:
+        check_real(complexity, OWNER, "complexity")
+        check_real(score, OWNER, "score")
         self.complexity = np.asarray(complexity, dtype=np.float64)
         self.score = np.asarray(score, dtype=np.float64)
         self.names = [str(name) for name in names]

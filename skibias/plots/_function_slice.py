@@ -12,7 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skibias._counts import check_count
+from skibias._numbers import check_count, check_index, is_whole
 from skibias._typing import ResponseMethod
 from skibias.complexity._response import find_response
 from skibias.complexity._tables import container_of, numeric_columns
@@ -123,7 +123,7 @@ class FunctionSliceDisplay:
             If there is no such row, column or output, or a plane is asked of a single column.
         """
         pyplot(OWNER)  # before any work
-        check_count("n_points", n_points, 2, OWNER)
+        n_points = check_count("n_points", n_points, 2, OWNER)
         response = find_response(estimator, response_method, OWNER)
         columns = numeric_columns(X, OWNER)
         rows = _checked_rows(rows, len(columns))
@@ -136,7 +136,9 @@ class FunctionSliceDisplay:
             marks = np.eye(3)[: len(rows), 1 : len(rows)]
             labels = [f"from row {rows[0]} to row {row}" for row in rows[1:]]
         outputs = response(container_of(X).hold(points.reshape(-1, columns.shape[1])))
-        values = outputs[:, _checked_output(output, outputs.shape[1])]
+        n_outputs = outputs.shape[1]
+        output = check_index("output", output, -n_outputs, n_outputs - 1, OWNER)
+        values = outputs[:, output]
         values = values.reshape(points.shape[:-1])
         name = RESPONSE_NAMES.get(response.method, "output")
         return cls(positions, values, marks, labels, name).plot(ax=ax)
@@ -187,11 +189,12 @@ class FunctionSliceDisplay:
 def _checked_rows(rows, n_rows) -> list[int]:
     """Return one to three row numbers."""
     rows = [rows] if isinstance(rows, Integral) else list(rows)
-    if not 1 <= len(rows) <= 3 or not all(isinstance(row, Integral) for row in rows):
+    if not 1 <= len(rows) <= 3 or not all(map(is_whole, rows)):
         raise ValueError(
             f"The 'rows' parameter of {OWNER} must hold one, two or three row numbers. "
             f"Got {rows!r} instead."
         )
+    rows = [int(row) for row in rows]
     outside = [row for row in rows if not -n_rows <= row < n_rows]
     if outside or len({row % n_rows for row in rows}) < len(rows):
         raise ValueError(
@@ -206,22 +209,13 @@ def _checked_features(X, features, n_columns) -> list[int]:
     features = [features] if isinstance(features, (Integral, str)) else list(features)
     names = list(getattr(X, "columns", ()))
     numbers = [names.index(own) if own in names else own for own in features]
-    known = all(isinstance(own, Integral) and 0 <= own < n_columns for own in numbers)
+    known = all(is_whole(own) and 0 <= own < n_columns for own in numbers)
     if not known or len(set(numbers)) != len(numbers) or len(numbers) not in (1, 2):
         raise ValueError(
             f"The 'features' parameter of {OWNER} must hold one column, or two different ones for "
             f"a plane, of the {n_columns} that X has. Got {features!r} instead."
         )
-    return numbers
-
-
-def _checked_output(output, n_outputs) -> int:
-    if not isinstance(output, Integral) or not -n_outputs <= output < n_outputs:
-        raise ValueError(
-            f"The 'output' parameter of {OWNER} must be an integer in "
-            f"[{-n_outputs}, {n_outputs - 1}]. Got {output!r} instead."
-        )
-    return int(output)
+    return [int(own) for own in numbers]
 
 
 def _along_columns(columns, row, features, n_points):

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skibias._counts import check_count
 from skibias._learning import engine_rows
 from skibias._mlp import _LearnedActivationMLP
+from skibias._numbers import check_count, check_index, check_positive
 from skibias._runtime import one_thread, side_by_side
+from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState
 from skibias.complexity import sample_paths
 from skibias.engine.landscape import (
@@ -138,11 +138,14 @@ class LandscapeDisplay:
             no such network.
         """
         pyplot(OWNER)  # before any work
-        _check_estimator(estimator, network)
-        counts = {"n_steps": (n_steps, 2), "n_rows": (n_rows, 1), "n_paths": (n_paths, 1)}
-        for name, (count, least) in (counts | {"n_points": (n_points, 2)}).items():
-            check_count(name, count, least, OWNER)
-        random = check_random_state(random_state)
+        _check_estimator(estimator)
+        network = check_index("network", network, 0, len(estimator.weights_) - 1, OWNER)
+        extent = check_positive("extent", extent, OWNER)
+        n_steps = check_count("n_steps", n_steps, 2, OWNER)
+        n_rows = check_count("n_rows", n_rows, 1, OWNER)
+        n_paths = check_count("n_paths", n_paths, 1, OWNER)
+        n_points = check_count("n_points", n_points, 2, OWNER)
+        random = random_generator(random_state, OWNER)
         X = estimator._checked(X)
         y = np.asarray(y)
         _check_targets(estimator, X, y)
@@ -219,18 +222,13 @@ class _Plane(NamedTuple):
     labels: tuple[str, str]
 
 
-def _check_estimator(estimator, network) -> None:
+def _check_estimator(estimator) -> None:
     if not isinstance(estimator, _LearnedActivationMLP):
         raise TypeError(
             f"The 'estimator' parameter of {OWNER} must be one of skibias's estimators. "
             f"Got {type(estimator).__name__} instead; of a pipeline, pass the step."
         )
     check_is_fitted(estimator)
-    if network not in range(len(estimator.weights_)):
-        raise ValueError(
-            f"The 'network' parameter of {OWNER} must be an integer in "
-            f"[0, {len(estimator.weights_) - 1}]. Got {network!r} instead."
-        )
 
 
 def _check_targets(estimator, X, y) -> None:

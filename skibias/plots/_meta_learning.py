@@ -6,7 +6,6 @@ Notation: S restarts, t outer steps, s snapshots, p points, c channels.
 from __future__ import annotations
 
 import os
-from numbers import Integral, Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skibias._learner import ActivationLearner
 from skibias._mlp import _LearnedActivationMLP
+from skibias._numbers import check_index, check_positive
 from skibias._spline_activation import SplineActivation
 from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, finish, panels, pyplot
 
@@ -115,11 +115,11 @@ ActivationLearner
         history = _history(estimator, kind)
         losses = history["validation_loss"]
         restart = _best_restart(losses) if restart is None else restart
-        _check_number("restart", restart, losses.shape[1])
+        restart = check_index("restart", restart, 0, losses.shape[1] - 1, OWNER)
         snapshots = [functions[restart] for functions in history["functions"]]
-        _check_number("number", number, len(snapshots[0]))
+        number = check_index("number", number, 0, len(snapshots[0]) - 1, OWNER)
         own = [functions[number] for functions in snapshots]
-        _check_number("channel", channel, own[0].n_channels or 1)
+        channel = check_index("channel", channel, 0, (own[0].n_channels or 1) - 1, OWNER)
         arguments = _arguments(own[0])
         values = [np.asarray(function(arguments)).reshape(len(arguments), -1) for function in own]
         return cls(
@@ -184,11 +184,7 @@ ActivationLearner
         ValueError
             If ``frames_per_second`` is not a positive number.
         """
-        if not isinstance(frames_per_second, Real) or not 0 < frames_per_second < np.inf:
-            raise ValueError(
-                f"The 'frames_per_second' parameter of {OWNER} must be a positive number. "
-                f"Got {frames_per_second!r} instead."
-            )
+        frames_per_second = check_positive("frames_per_second", frames_per_second, OWNER)
         plt = pyplot(OWNER)
         from matplotlib.animation import FuncAnimation, PillowWriter
 
@@ -259,14 +255,6 @@ def _best_restart(losses) -> int:
     """Return the restart with the lowest mean loss in the last steps."""
     last = losses[-max(1, round(SMOOTHED_SHARE * len(losses))) :].mean(0)
     return int(np.argmin(np.where(np.isfinite(last), last, np.inf)))
-
-
-def _check_number(name, number, count) -> None:
-    if not isinstance(number, Integral) or not 0 <= number < count:
-        raise ValueError(
-            f"The {name!r} parameter of {OWNER} must be an integer in [0, {count - 1}]. "
-            f"Got {number!r} instead."
-        )
 
 
 def _arguments(function: SplineActivation):

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from skibias._columns import check_real
 from skibias.plots._figure import COLOR_MAP, panels
 
 OWNER = "TransferMatrixDisplay"
@@ -55,6 +56,7 @@ class TransferMatrixDisplay:
         *,
         score_name: str = "score",
     ) -> None:
+        check_real(scores, OWNER, "scores")
         self.scores = np.asarray(scores, dtype=np.float64)
         if self.scores.ndim != 2:
             raise ValueError(

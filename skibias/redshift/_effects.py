@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.utils import check_random_state
 
-from skibias._counts import check_count
 from skibias._frames import import_pandas
+from skibias._numbers import check_count, is_real
+from skibias._sklearn_compat import random_generator
 from skibias._typing import Frame, RandomState
 
 KEY = ("factor", "level", "activation", "network")
@@ -64,7 +62,7 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
     True
     """
     pandas = import_pandas("sweep_effects")
-    check_count("n_resamples", n_resamples, 2, "sweep_effects")
+    n_resamples = check_count("n_resamples", n_resamples, 2, "sweep_effects")
     missing = [name for name in KEY if name not in sweep.columns]
     if missing:
         raise ValueError(
@@ -72,7 +70,7 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
             f"Got a table without {missing} instead."
         )
     measures = [name for name in sweep.columns if name not in KEY]
-    random = check_random_state(random_state)
+    random = random_generator(random_state, "sweep_effects")
     records = []
     for factor, part in sweep.groupby("factor", sort=False):
         groups = [part] if factor == "activation" else _by_activation(part)
@@ -106,7 +104,7 @@ def _levels_and_values(group, measures):
 
 
 def _are_ordered(levels) -> bool:
-    return all(isinstance(level, Real) and not isinstance(level, bool) for level in levels)
+    return all(map(is_real, levels))
 
 
 def _correlation(levels, values, n_resamples, random) -> dict:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from skibias._counts import check_count
 from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
+from skibias._numbers import check_count, plain_numbers
 from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._sklearn_compat import checked_random_state
 from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import (
@@ -106,7 +107,7 @@ def grid_complexity(
     2.0
     """
     owner = "grid_complexity"
-    _check_grid(n_points, n_levels, owner)
+    n_points, n_levels = _checked_grid(n_points, n_levels, owner)
     bases = _grid_bases(n_points)
     points = torch.cat([grid_points(basis) for basis in bases]).numpy()
     values = np.array(function(points), dtype=np.float64)
@@ -217,9 +218,12 @@ def sample_network_complexity(
         "gate": gate,
     }
     _check_settings(settings, owner)
-    check_count("n_networks", n_networks, 1, owner)
-    _check_grid(n_points, n_levels, owner)
-    sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
+    settings = {name: plain_numbers(value) for name, value in settings.items()}
+    n_networks = check_count("n_networks", n_networks, 1, owner)
+    n_points, n_levels = _checked_grid(n_points, n_levels, owner)
+    sampler = _Sampler(
+        n_networks, n_points, n_levels, draw_seed(checked_random_state(random_state, owner))
+    )
     with one_thread():
         stacks = sampler.stacks(settings)
         stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
@@ -282,15 +286,17 @@ def complexity_sweep(
     """
     owner = "complexity_sweep"
     pandas = import_pandas(owner)
-    check_count("n_networks", n_networks, 1, owner)
-    _check_grid(n_points, n_levels, owner)
+    n_networks = check_count("n_networks", n_networks, 1, owner)
+    n_points, n_levels = _checked_grid(n_points, n_levels, owner)
     points = sweep_points(
         check_factors(factors, FACTORS, owner),
         check_activations(activations, owner),
         BASELINE,
         partial(_check_settings, owner=owner),
     )
-    sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
+    sampler = _Sampler(
+        n_networks, n_points, n_levels, draw_seed(checked_random_state(random_state, owner))
+    )
     # The baseline is a level of most factors: measured once.
     distinct = {key_of(settings): settings for *_, settings in points}
     work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
@@ -365,9 +371,9 @@ def _measure(values, bases, n_levels) -> torch.Tensor:
     )
 
 
-def _check_grid(n_points, n_levels, owner) -> None:
-    check_count("n_points", n_points, 2, owner)
-    check_count("n_levels", n_levels, 2, owner)
+def _checked_grid(n_points, n_levels, owner) -> tuple[int, int]:
+    n_points = check_count("n_points", n_points, 2, owner)
+    return n_points, check_count("n_levels", n_levels, 2, owner)
 
 
 def _check_settings(settings, owner) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from skibias._counts import check_count
 from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
+from skibias._numbers import check_count
 from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._sklearn_compat import checked_random_state
 from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import lz_phrases
@@ -114,28 +115,26 @@ def transformer_sweep(
     """
     owner = "transformer_sweep"
     pandas = import_pandas(owner)
-    for name, count, least in (
-        ("n_networks", n_networks, 1),
-        ("n_symbols", n_symbols, 2),
-        ("length", length, 1),
-        ("width", width, N_HEADS),
-    ):
-        check_count(name, count, least, owner)
+    n_networks = check_count("n_networks", n_networks, 1, owner)
+    n_symbols = check_count("n_symbols", n_symbols, 2, owner)
+    length = check_count("length", length, 1, owner)
+    width = check_count("width", width, N_HEADS, owner)
     if width % N_HEADS:
         raise ValueError(
             f"The 'width' parameter of {owner} must be a multiple of {N_HEADS}. "
             f"Got {width!r} instead."
         )
     factors = check_factors(factors, TRANSFORMER_FACTORS, owner)
-    baseline = {"weight_magnitude": weight_magnitude, "depth": depth}
+    check_magnitude("weight_magnitude", weight_magnitude, owner)
+    depth = check_count("depth", depth, 1, owner)
     points = sweep_points(
         factors,
         check_activations(activations, owner),
-        baseline,
+        {"weight_magnitude": float(weight_magnitude), "depth": depth},
         partial(_check_settings, owner=owner),
     )
     sizes = TransformerSettings(n_symbols, PROMPT_LENGTH + length, width, N_HEADS)
-    seed = draw_seed(random_state)
+    seed = draw_seed(checked_random_state(random_state, owner))
     distinct = {key_of(settings): settings for *_, settings in points}
     starts = range(0, n_networks, STACK_SIZE)
     stacks = [range(start, min(start + STACK_SIZE, n_networks)) for start in starts]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 
 import numpy as np
 
 from skibias._fixed_activation import FixedActivation
+from skibias._numbers import is_real, plain_numbers
 from skibias._spline_activation import SplineActivation
 from skibias.engine.activations import FIXED_FUNCTIONS
 
@@ -16,8 +16,7 @@ ACTIVATIONS = tuple(name for name in FIXED_FUNCTIONS if name != "identity")
 
 def check_magnitude(name, magnitude, owner) -> None:
     """Raise unless ``magnitude`` is a finite number of at least 0."""
-    is_number = isinstance(magnitude, Real) and not isinstance(magnitude, bool)
-    if not is_number or not np.isfinite(magnitude) or magnitude < 0:
+    if not is_real(magnitude) or not np.isfinite(magnitude) or magnitude < 0:
         raise ValueError(
             f"The {name!r} parameter of {owner} must be a finite number of at least 0. "
             f"Got {magnitude!r} instead."
@@ -84,7 +83,7 @@ def check_factors(factors, known, owner) -> dict:
                 f"The 'factors' parameter of {owner} must give at least one level of {name!r}. "
                 f"Got {levels!r} instead."
             )
-    return {name: tuple(levels) for name, levels in factors.items()}
+    return {name: plain_numbers(tuple(levels)) for name, levels in factors.items()}
 
 
 def scaled_activation(activation, prefactor) -> FixedActivation | SplineActivation:

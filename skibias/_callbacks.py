@@ -1,0 +1,164 @@
+"""Which of skorch's callbacks can be used in the final training, told before any work."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from typing import NoReturn
+
+import torch
+from skorch.callbacks import (
+    BatchScoring,
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    EpochScoring,
+    Freezer,
+    InputShapeSetter,
+    LoadInitState,
+    LRScheduler,
+    ParamMapper,
+    PassthroughScoring,
+    Unfreezer,
+    WarmRestartLR,
+)
+from skorch.utils import freeze_parameter
+
+from skibias._numbers import is_whole
+from skibias._skorch import EngineOptimizer
+
+WEIGHTS = "weights"  # the one parameter of the module that is trained
+# Of skorch's own callbacks and those of the final training.
+TAKEN_NAMES = ("epoch_timer", "train_loss", "valid_loss", "print_log")
+TAKEN_NAMES += ("averaged_validation", "progress", "ending")
+_NO_VALIDATION_SET = (
+    "it scores skorch's validation set, and there is none: averaged weights are judged instead. "
+    "Use 'valid_loss' and 'valid_error' of history_, or WeightTrajectory, whose estimator_at "
+    "gives the estimator of every epoch to be scored"
+)
+_ONE_PARAMETER = (
+    "all weights are one parameter, without which there is nothing to train. Use the 'activation' "
+    "and 'input_activations' parameters for functions that are to stay as they are"
+)
+REFUSED = {
+    EpochScoring: _NO_VALIDATION_SET,
+    BatchScoring: _NO_VALIDATION_SET,
+    Freezer: _ONE_PARAMETER,
+    Unfreezer: _ONE_PARAMETER,
+    LoadInitState: (
+        "training starts from weights of its own. Use the 'checkpoint' parameter for a fit that "
+        "goes on after an interruption"
+    ),
+    InputShapeSetter: "the network has as many inputs as the data have columns. Leave it out",
+}
+
+
+def check_callbacks(callbacks: list, owner: str, early_stopping: bool) -> None:
+    """Raise TypeError or ValueError unless skorch takes all of them and they have an effect.
+
+    Entries are callbacks, classes of them, or pairs (name, callback).
+    """
+    _check_names(callbacks, owner)
+    for entry in callbacks:
+        callback = entry[1] if _is_pair(entry) else entry
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, Callback):
+            _refuse_other(kind, entry, owner)
+        for refused, reason in REFUSED.items():
+            if issubclass(kind, refused):
+                _refuse(owner, f"not hold {refused.__name__}: {reason}", entry)
+        if kind is callback:
+            callback = _made(kind, entry, owner)
+        _check_settings(callback, owner, early_stopping)
+
+
+def _is_pair(entry) -> bool:
+    return isinstance(entry, tuple) and len(entry) == 2
+
+
+def _refuse(owner, rule, entry) -> NoReturn:
+    raise ValueError(f"The 'callbacks' parameter of {owner} must {rule}. Got {entry!r} instead.")
+
+
+def _refuse_other(kind, entry, owner) -> NoReturn:
+    """Raise TypeError for what is no callback; of a schedule it is said how to make it one."""
+    hint = ""
+    if issubclass(kind, (WarmRestartLR, torch.optim.lr_scheduler.LRScheduler)):
+        hint = f" Pass LRScheduler(policy={kind.__name__})."
+    raise TypeError(
+        f"The 'callbacks' parameter of {owner} must hold skorch callbacks. Got {entry!r} instead."
+        + hint
+    )
+
+
+def _check_names(callbacks, owner) -> None:
+    names = [entry[0] for entry in callbacks if _is_pair(entry)]
+    are_free = all(isinstance(name, str) and name not in TAKEN_NAMES for name in names)
+    if not are_free or len(set(names)) < len(names):
+        rule = f"name every callback differently, by a string that is none of {TAKEN_NAMES}"
+        _refuse(owner, rule, names)
+
+
+def _made(kind, entry, owner) -> Callback:
+    """Return a callback of a class, as skorch will make it."""
+    try:
+        return kind()
+    except TypeError as error:
+        rule = f"hold classes only where they can be called without parameters ({error})"
+        _refuse(owner, rule, entry)
+
+
+def _check_settings(callback: Callback, owner, early_stopping) -> None:
+    """Raise ValueError where a callback's own parameters cannot be used, or do nothing."""
+    if isinstance(callback, (Checkpoint, EarlyStopping)):
+        if getattr(callback, "load_best", False):
+            rule = (
+                "have load_best=False: the estimator itself goes back to its best epoch, with "
+                "early_stopping=True"
+            )
+            _refuse(owner, rule, callback)
+        _check_monitor(callback, owner, early_stopping)
+    if isinstance(callback, Checkpoint) and callback.f_pickle:
+        _refuse(owner, "have f_pickle=None: pickle the fitted estimator instead", callback)
+    if isinstance(callback, LRScheduler):
+        _check_schedule(callback, owner, early_stopping)
+    if isinstance(callback, ParamMapper):
+        _check_mapper(callback, owner)
+    if isinstance(callback, PassthroughScoring) and not callback.on_train:
+        _refuse(owner, f"have on_train=True: {_NO_VALIDATION_SET}", callback)
+
+
+def _check_monitor(callback, owner, early_stopping) -> None:
+    monitor = callback.monitor
+    if isinstance(monitor, str) and monitor.startswith("valid_") and not early_stopping:
+        rule = "monitor 'train_loss' where early_stopping=False holds out no rows"
+        _refuse(owner, rule, callback)
+
+
+def _check_schedule(callback: LRScheduler, owner, early_stopping) -> None:
+    """Make the schedule once, for an optimiser like that of training."""
+    weights = torch.zeros(1, requires_grad=True)
+    try:
+        policy = callback.policy
+        if isinstance(policy, str):
+            policy = callback._get_policy_cls()
+        policy(EngineOptimizer([weights], lr=0.001, name="sgd", run=None), **callback.kwargs)
+    except (AttributeError, TypeError, ValueError) as error:
+        rule = f"hold schedules of the learning rate that can be made ({error})"
+        _refuse(owner, rule, callback)
+    if policy is torch.optim.lr_scheduler.ReduceLROnPlateau:
+        _check_monitor(callback, owner, early_stopping)
+
+
+def _check_mapper(callback: ParamMapper, owner) -> None:
+    patterns = callback.patterns
+    patterns = patterns if isinstance(patterns, (list, tuple)) else [patterns]
+    matches = [own(WEIGHTS) if callable(own) else fnmatch(WEIGHTS, own) for own in patterns]
+    if not any(matches):
+        rule = f"have a pattern that matches {WEIGHTS!r}, the one parameter that there is"
+        _refuse(owner, rule, callback)
+    if not callable(callback.at) and not (is_whole(callback.at) and callback.at > 0):
+        _refuse(owner, "have the number of an epoch, from 1, or a function as 'at'", callback)
+    if callback.fn is freeze_parameter:
+        _refuse(
+            owner, f"not hold {type(callback).__name__} that freezes: {_ONE_PARAMETER}", callback
+        )

@@ -1,0 +1,61 @@
+"""What counts as a number: numpy's as well as Python's, and never a boolean."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def is_real(value: Any) -> bool:
+    """Whether a value is a real number; a boolean is none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a value is of an integer type; a boolean is none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def plain_numbers(value: Any) -> Any:
+    """Return numbers of numpy, also in tuples and lists, as Python's; others as they are.
+
+    Python's do not overflow, and they are not rounded to few digits.
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, Real):
+        return int(value) if isinstance(value, Integral) else float(value)
+    if type(value) in (tuple, list):
+        return type(value)(map(plain_numbers, value))
+    return value
+
+
+def check_count(name, count, least, owner) -> int:
+    """Return a parameter that must be an integer of at least ``least``, or raise ValueError."""
+    if not is_whole(count) or count < least:
+        raise ValueError(
+            f"The {name!r} parameter of {owner} must be an integer of at least {least}. "
+            f"Got {count!r} instead."
+        )
+    return int(count)
+
+
+def check_index(name, index, least, largest, owner) -> int:
+    """Return a parameter that must be an integer in [least, largest], or raise ValueError."""
+    if not is_whole(index) or not least <= index <= largest:
+        raise ValueError(
+            f"The {name!r} parameter of {owner} must be an integer in [{least}, {largest}]. "
+            f"Got {index!r} instead."
+        )
+    return int(index)
+
+
+def check_positive(name, number, owner) -> float:
+    """Return a parameter that must be a positive, finite number, or raise ValueError."""
+    if not is_real(number) or not 0 < number < np.inf:
+        raise ValueError(
+            f"The {name!r} parameter of {owner} must be a positive number. Got {number!r} instead."
+        )
+    return float(number)
