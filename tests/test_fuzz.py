@@ -3,14 +3,18 @@
 `pytest -m slow tests/test_fuzz.py` tries 2,000 cases.
 """
 
+import contextlib
 import re
 import warnings
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import sklearn
+import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy import sparse
@@ -155,6 +159,31 @@ DATA_WORDS = (
 )
 
 
+@contextlib.contextmanager
+def default_dtype(dtype):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+# What the caller may have set when a fit begins, or a prediction.
+SURROUNDINGS = [contextlib.nullcontext] * 4 + [
+    partial(sklearn.config_context, transform_output="pandas"),
+    partial(sklearn.config_context, transform_output="polars"),
+    partial(sklearn.config_context, assume_finite=True, enable_metadata_routing=True),
+    partial(default_dtype, torch.float64),
+    partial(default_dtype, torch.float16),
+    torch.no_grad,
+    torch.inference_mode,
+    partial(torch.device, "meta"),
+    partial(torch.autocast, "cpu"),
+    partial(np.errstate, all="raise"),
+]
+
+
 class Case(NamedTuple):
     """An estimator and its data, and what must be in an error's message."""
 
@@ -163,6 +192,8 @@ class Case(NamedTuple):
     y: Any
     sample_weight: Any
     cause: str | None  # a pattern; None: nothing is wrong with certainty
+    groups: Any = None
+    surroundings: Any = contextlib.nullcontext  # settings of other libraries
 
 
 def changes(values):
@@ -218,12 +249,14 @@ def table(rng, n_rows, kinds):
             column *= float(kind)
         elif kind == "offset":
             column = 1e9 + column
+        elif kind in ("binary", "mostly zero"):
+            column = (column > {"binary": 0, "mostly zero": 1.5}[kind]).astype(float)
         columns.append(column)
     return np.stack(columns, axis=1)
 
 
 KINDS = ["normal", "constant", "duplicate", "integer", "skewed", "1e300", "1e-300", "1e30", "1e-30"]
-KINDS += ["offset"]
+KINDS += ["offset", "binary", "binary", "mostly zero"]
 
 
 def targets(rng, X, estimator_class, kind):
@@ -298,12 +331,14 @@ def cases(draw):
     kinds = ["two", "three", "strings", "booleans", "values", "two columns", "huge", "tiny"]
     kind = draw(st.sampled_from(kinds))
     y = targets(rng, X, estimator_class, kind)
-    weights = draw(st.sampled_from([None, None, "ones", "zeros", "uneven"]))
+    weights = draw(st.sampled_from([None, None, "ones", "zeros", "uneven", "heavy", "huge"]))
     if weights is not None:
         weights = {
             "ones": np.ones(n_rows),
             "zeros": (np.arange(n_rows) % 3 > 0).astype(float),
             "uneven": 10.0 ** rng.integers(-6, 6, size=n_rows),
+            "heavy": np.where(np.arange(n_rows) == n_rows // 2, 1e4, 1.0),
+            "huge": np.full(n_rows, 1e307),
         }[weights]
     container = draw(st.sampled_from(CONTAINERS))
     if breaks == "columns":
@@ -316,7 +351,9 @@ def cases(draw):
     elif breaks == "weights":
         weights = spoilt_weights(n_rows, draw(st.sampled_from(BAD_WEIGHTS)))
         cause = DATA_WORDS
-    return Case(estimator, contained(X, container), y, weights, cause)
+    groups = np.arange(n_rows) % 7 if breaks is None and draw(st.booleans()) else None
+    surroundings = draw(st.sampled_from(SURROUNDINGS))
+    return Case(estimator, contained(X, container), y, weights, cause, groups, surroundings)
 
 
 def contained(X, container):
@@ -347,17 +384,20 @@ def contained(X, container):
 def check(case):
     """Fit; check the predictions, or the error's message."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), case.surroundings():
             # The squares of numbers about 1e300 overflow in scalers.
             warnings.simplefilter("ignore", RuntimeWarning)
             warnings.filterwarnings("ignore", "The least populated class")  # of cross-validation
-            model = case.estimator.fit(case.X, case.y, sample_weight=case.sample_weight)
+            model = case.estimator.fit(
+                case.X, case.y, sample_weight=case.sample_weight, groups=case.groups
+            )
     except (ValueError, TypeError) as error:
         check_message(str(error), case)
         return
     assert case.cause is None, f"no error that names {case.cause}"
-    for X in (case.X, case.X[:1], case.X[::-1]):
-        check_outputs(model, X)
+    with case.surroundings():
+        for X in (case.X, case.X[:1], case.X[::-1]):
+            check_outputs(model, X)
 
 
 def check_message(message, case):
