@@ -185,7 +185,7 @@ class _Recorder:
         self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))
         self._interval = max(1, settings.n_outer_steps // SNAPSHOTS)
-        self._best_mean = torch.full(self.diverged.shape, torch.inf)
+        self._best_mean = torch.full(self.diverged.shape, torch.inf, dtype=torch.float32)
         self._losses = []
         self._steps, self._snapshots = [0], [functions.map(torch.Tensor.cpu)]
 

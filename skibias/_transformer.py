@@ -23,7 +23,7 @@ from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
 from skibias._preprocessing import NetworkColumns, spline_columns
-from skibias._runtime import draw_seed, fit_on_twin, resolve_device
+from skibias._runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
 from skibias._selection import (
     INPUT_CHANNELS,
     Problem,
@@ -188,8 +188,9 @@ class IAFTransformer(TransformerMixin, BaseEstimator):
             The channels of the first column, then those of the second, …
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
-        return spline_columns(X, self.activations_)
+        with plain_settings() as n_threads:
+            X = validate_data(self, X, dtype=np.float64, reset=False)
+            return spline_columns(X, self.activations_, n_threads)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that `transform` gives.

@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from skibias._counts import check_count
+from skibias._tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
     MODULE_ROWS,
@@ -144,7 +145,7 @@ def squared_slopes(response: Response, sample: RowSample) -> Tensor:
         return _module_slopes(response, sample.rows)
     blocks = _blocks(sample.rows, BLOCK_VALUES // sample.rows.shape[1] ** 2)
     slopes = [_difference_slopes(response, sample._replace(rows=block)) for block in blocks]
-    return torch.from_numpy(np.concatenate(slopes))
+    return as_tensor(np.concatenate(slopes))
 
 
 def _blocks(rows, n_block) -> Iterator[np.ndarray]:
@@ -194,7 +195,7 @@ def _module_slopes(response: Response, rows) -> Tensor:
 def _module_pass(response: Response, rows) -> tuple[Tensor, Tensor]:
     """Return inputs (b, d) that record what is done to them, and a module's outputs (b, o)."""
     module = response.estimator
-    with in_evaluation_mode(module), torch.enable_grad():
+    with in_evaluation_mode(module), torch.inference_mode(False), torch.enable_grad():
         inputs = module_inputs(module, rows).requires_grad_()
         outputs = module(inputs)
     response.checked(outputs, len(rows))

@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from skibias._tensors import as_tensor
+
 RESPONSE_METHODS = ("decision_function", "predict_proba", "predict")
 CALL = "__call__"  # the response of a callable that has none of the methods
 MODULE_ROWS = 1024  # rows that go through a torch module at once
@@ -130,8 +132,8 @@ def _indicators(labels, classes):
 def module_inputs(module: nn.Module, points) -> Tensor:
     """Return points as a tensor of the kind and on the device of the module's parameters."""
     floating = (p for p in module.parameters() if p.is_floating_point())
-    like = next(floating, torch.empty(0, dtype=torch.float32))
-    return torch.as_tensor(np.asarray(points), dtype=like.dtype, device=like.device)
+    like = next(floating, torch.empty(0, dtype=torch.float32, device="cpu"))
+    return as_tensor(points, like.dtype, like.device)
 
 
 @contextmanager

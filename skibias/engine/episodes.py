@@ -84,7 +84,7 @@ def gather_batch(data: Rows, row_numbers: Sequence[Tensor]) -> Rows:
     """Return one batch per network, (R, b, …); shorter batches are filled with weight 0."""
     longest = max(len(numbers) for numbers in row_numbers)
     index = torch.zeros(len(row_numbers), longest, dtype=torch.int64)
-    present = torch.zeros(len(row_numbers), longest)
+    present = torch.zeros(len(row_numbers), longest, dtype=data.weights.dtype)
     for network, numbers in enumerate(row_numbers):
         index[network, : len(numbers)] = numbers
         present[network, : len(numbers)] = 1

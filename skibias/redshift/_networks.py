@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from skibias._counts import check_count
 from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
-from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._runtime import draw_seed, plain_settings, progress_bar
 from skibias._spline_activation import SplineActivation
+from skibias._tensors import as_tensor
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import (
     chebyshev_basis,
@@ -107,19 +108,21 @@ def grid_complexity(
     """
     owner = "grid_complexity"
     _check_grid(n_points, n_levels, owner)
-    bases = _grid_bases(n_points)
-    points = torch.cat([grid_points(basis) for basis in bases]).numpy()
+    with plain_settings():
+        bases = _grid_bases(n_points)
+        points = torch.cat([grid_points(basis) for basis in bases]).numpy()
     values = np.array(function(points), dtype=np.float64)
     if values.shape != points.shape[:1]:
         raise ValueError(
             f"The 'function' parameter of {owner} must return one value per point, shape "
             f"{points.shape[:1]}. Got shape {values.shape} instead."
         )
-    with one_thread():
-        row = _measure(torch.from_numpy(values)[None], bases, n_levels)[0]
+    with plain_settings():
+        row = _measure(as_tensor(values)[None], bases, n_levels)[0]
     return dict(zip(MEASURES, row.tolist(), strict=True))
 
 
+@plain_settings()
 def sample_network_complexity(
     activation: str | SplineActivation = "relu",
     *,
@@ -220,13 +223,13 @@ def sample_network_complexity(
     check_count("n_networks", n_networks, 1, owner)
     _check_grid(n_points, n_levels, owner)
     sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
-    with one_thread():
-        stacks = sampler.stacks(settings)
-        stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
-        rows = [sampler.measure(settings, numbers) for numbers in stacks]
+    stacks = sampler.stacks(settings)
+    stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
+    rows = [sampler.measure(settings, numbers) for numbers in stacks]
     return pandas.DataFrame({"network": np.arange(n_networks)} | _columns(np.concatenate(rows)))
 
 
+@plain_settings()
 def complexity_sweep(
     factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -295,9 +298,8 @@ def complexity_sweep(
     distinct = {key_of(settings): settings for *_, settings in points}
     work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
     measured = {key: [] for key in distinct}
-    with one_thread():
-        for key, numbers in progress_bar(work, len(work), "random networks", verbose):
-            measured[key].append(sampler.measure(distinct[key], numbers))
+    for key, numbers in progress_bar(work, len(work), "random networks", verbose):
+        measured[key].append(sampler.measure(distinct[key], numbers))
     columns = {key: _columns(np.concatenate(rows)) for key, rows in measured.items()}
     return sweep_table(pandas, points, columns)
 

@@ -12,7 +12,7 @@ import torch
 from skibias._counts import check_count
 from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
-from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._runtime import draw_seed, plain_settings, progress_bar
 from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import lz_phrases
@@ -44,6 +44,7 @@ N_RANDOM = 200  # random sequences whose mean is the unit of relative_lz
 STACK_SIZE = 25  # transformers at once
 
 
+@plain_settings()
 def transformer_sweep(
     factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -141,10 +142,9 @@ def transformer_sweep(
     stacks = [range(start, min(start + STACK_SIZE, n_networks)) for start in starts]
     work = [(key, stack) for key in distinct for stack in stacks]
     phrases = {key: [] for key in distinct}
-    with one_thread():
-        unit = _random_phrases(n_symbols, length, seed)
-        for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
-            phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
+    unit = _random_phrases(n_symbols, length, seed)
+    for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
+        phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
     columns = {key: _columns(np.array(own, dtype=np.float64), unit) for key, own in phrases.items()}
     return sweep_table(pandas, points, columns)
 
