@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from skibias._counts import check_count
+from skibias._runtime import NUMPY_ERRORS
 from skibias._tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
@@ -141,8 +142,11 @@ def _column_steps(columns, step) -> np.ndarray:
 
 def squared_slopes(response: Response, sample: RowSample) -> Tensor:
     """Return the squared norm (n,) of the Jacobian at the rows, float64."""
-    if response.is_module and _has_derivative(response, sample.rows[:1]):
-        return _module_slopes(response, sample.rows)
+    if response.is_module:
+        # Here as a whole, since a view that is made elsewhere has no derivative.
+        with torch.inference_mode(False), torch.enable_grad():
+            if _has_derivative(response, sample.rows[:1]):
+                return _module_slopes(response, sample.rows)
     blocks = _blocks(sample.rows, BLOCK_VALUES // sample.rows.shape[1] ** 2)
     slopes = [_difference_slopes(response, sample._replace(rows=block)) for block in blocks]
     return as_tensor(np.concatenate(slopes))
@@ -166,8 +170,9 @@ def _difference_slopes(response: Response, sample: RowSample) -> np.ndarray:
     lower, lower_outputs = moved(-sample.steps)
     # What the columns were really moved by, after rounding.
     distance = np.diagonal(upper - lower, axis1=1, axis2=2)  # (b, d)
-    slopes = (upper_outputs - lower_outputs) / distance[..., None]
-    return (slopes**2).sum(axis=(1, 2))
+    with np.errstate(**NUMPY_ERRORS):  # the square of a small slope is 0
+        slopes = (upper_outputs - lower_outputs) / distance[..., None]
+        return (slopes**2).sum(axis=(1, 2))
 
 
 def _has_derivative(response: Response, row) -> bool:
@@ -195,7 +200,7 @@ def _module_slopes(response: Response, rows) -> Tensor:
 def _module_pass(response: Response, rows) -> tuple[Tensor, Tensor]:
     """Return inputs (b, d) that record what is done to them, and a module's outputs (b, o)."""
     module = response.estimator
-    with in_evaluation_mode(module), torch.inference_mode(False), torch.enable_grad():
+    with in_evaluation_mode(module):
         inputs = module_inputs(module, rows).requires_grad_()
         outputs = module(inputs)
     response.checked(outputs, len(rows))

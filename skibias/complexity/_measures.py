@@ -42,9 +42,12 @@ class PathMeasure(NamedTuple):
 
     def along(self, paths: Paths, response: Response, n_points) -> Tensor:
         """Return the measure of every path."""
+        return self.of(values_along(paths, response, self.at(n_points)))
+
+    def at(self, n_points) -> np.ndarray:
+        """Return the positions of so many points, in [0, 1]."""
         with plain_settings():
-            positions = self.positions(n_points)
-        return self.of(values_along(paths, response, positions))
+            return self.positions(n_points)
 
     def of(self, values: np.ndarray) -> Tensor:
         """Return the measure (n_paths,) of values (n_paths, n_points) at the positions."""

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from skibias._counts import check_count
+from skibias._runtime import NUMPY_ERRORS
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import Response, find_response
 from skibias.complexity._tables import Container, container_of, numeric_columns
@@ -62,7 +63,8 @@ class Paths:
                 f"Got {positions!r} instead."
             )
         share = share[:, None]  # (n_points, 1)
-        points = self.start[:, None] * (1 - share) + self.end[:, None] * share
+        with np.errstate(**NUMPY_ERRORS):
+            points = self.start[:, None] * (1 - share) + self.end[:, None] * share
         return self.container.hold(points.reshape(-1, points.shape[-1]))
 
     def evaluate(

@@ -122,7 +122,6 @@ def grid_complexity(
     return dict(zip(MEASURES, row.tolist(), strict=True))
 
 
-@plain_settings()
 def sample_network_complexity(
     activation: str | SplineActivation = "relu",
     *,
@@ -222,14 +221,14 @@ def sample_network_complexity(
     _check_settings(settings, owner)
     check_count("n_networks", n_networks, 1, owner)
     _check_grid(n_points, n_levels, owner)
-    sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
-    stacks = sampler.stacks(settings)
-    stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
-    rows = [sampler.measure(settings, numbers) for numbers in stacks]
+    with plain_settings():
+        sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
+        stacks = sampler.stacks(settings)
+        stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
+        rows = [sampler.measure(settings, numbers) for numbers in stacks]
     return pandas.DataFrame({"network": np.arange(n_networks)} | _columns(np.concatenate(rows)))
 
 
-@plain_settings()
 def complexity_sweep(
     factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -293,13 +292,14 @@ def complexity_sweep(
         BASELINE,
         partial(_check_settings, owner=owner),
     )
-    sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
     # The baseline is a level of most factors: measured once.
     distinct = {key_of(settings): settings for *_, settings in points}
-    work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
     measured = {key: [] for key in distinct}
-    for key, numbers in progress_bar(work, len(work), "random networks", verbose):
-        measured[key].append(sampler.measure(distinct[key], numbers))
+    with plain_settings():
+        sampler = _Sampler(n_networks, n_points, n_levels, draw_seed(random_state))
+        work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
+        for key, numbers in progress_bar(work, len(work), "random networks", verbose):
+            measured[key].append(sampler.measure(distinct[key], numbers))
     columns = {key: _columns(np.concatenate(rows)) for key, rows in measured.items()}
     return sweep_table(pandas, points, columns)
 

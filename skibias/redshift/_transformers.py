@@ -44,7 +44,6 @@ N_RANDOM = 200  # random sequences whose mean is the unit of relative_lz
 STACK_SIZE = 25  # transformers at once
 
 
-@plain_settings()
 def transformer_sweep(
     factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -142,9 +141,10 @@ def transformer_sweep(
     stacks = [range(start, min(start + STACK_SIZE, n_networks)) for start in starts]
     work = [(key, stack) for key in distinct for stack in stacks]
     phrases = {key: [] for key in distinct}
-    unit = _random_phrases(n_symbols, length, seed)
-    for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
-        phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
+    with plain_settings():
+        unit = _random_phrases(n_symbols, length, seed)
+        for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
+            phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
     columns = {key: _columns(np.array(own, dtype=np.float64), unit) for key, own in phrases.items()}
     return sweep_table(pandas, points, columns)
 
