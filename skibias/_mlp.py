@@ -482,7 +482,10 @@ class _LearnedActivationMLP(BaseEstimator):
         return network_activation(functions)
 
     def _network(self, X):
-        """Return model, weights (E, P) and inputs, in float64: rows predict alike in any batch."""
+        """Return model, weights (E, P) and inputs, in float64.
+
+        What a row predicts then depends on its batch in the last digits only.
+        """
         columns = as_tensor(self._columns(X), torch.float64)
         weights = as_tensor(self.weights_, torch.float64)
         # The columns are already those that the networks' own functions return.

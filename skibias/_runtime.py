@@ -130,13 +130,21 @@ def _default_settings() -> Iterator[AbstractContextManager]:
     yield np.errstate(**NUMPY_ERRORS)
     yield torch.inference_mode(False)
     yield torch.enable_grad()
-    yield torch.autocast("cpu", enabled=False)
-    if torch.is_autocast_enabled():  # on a GPU
-        yield torch.autocast("cuda", enabled=False)
+    yield full_precision()
     if torch.empty(0).device.type != "cpu":  # a default device slows down every operation
         yield torch.device("cpu")
     if _SMALLEST * 2 == 0:
         yield _denormals_kept()
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Leave out the half precision of ``torch.autocast`` meanwhile."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.autocast("cpu", enabled=False))
+        if torch.is_autocast_enabled():  # on a GPU
+            stack.enter_context(torch.autocast("cuda", enabled=False))
+        yield
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from torch import Tensor
 
 from skibias._counts import check_count
-from skibias._runtime import NUMPY_ERRORS
+from skibias._runtime import NUMPY_ERRORS, full_precision
 from skibias._tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
@@ -144,7 +144,7 @@ def squared_slopes(response: Response, sample: RowSample) -> Tensor:
     """Return the squared norm (n,) of the Jacobian at the rows, float64."""
     if response.is_module:
         # Here as a whole, since a view that is made elsewhere has no derivative.
-        with torch.inference_mode(False), torch.enable_grad():
+        with full_precision(), torch.inference_mode(False), torch.enable_grad():
             if _has_derivative(response, sample.rows[:1]):
                 return _module_slopes(response, sample.rows)
     blocks = _blocks(sample.rows, BLOCK_VALUES // sample.rows.shape[1] ** 2)

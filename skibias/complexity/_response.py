@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
+from skibias._runtime import full_precision
 from skibias._tensors import as_tensor
 
 RESPONSE_METHODS = ("decision_function", "predict_proba", "predict")
@@ -138,11 +139,15 @@ def module_inputs(module: nn.Module, points) -> Tensor:
 
 @contextmanager
 def in_evaluation_mode(module: nn.Module):
-    """Turn off what a module does in training only, such as dropout, and back on afterwards."""
+    """Turn off what a module does in training only, such as dropout or half precision.
+
+    It is turned on again afterwards.
+    """
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        yield
+        with full_precision():
+            yield
     finally:
         for part, mode in modes:
             part.training = mode

@@ -126,7 +126,8 @@ def _whole_cell(position: Tensor) -> Tensor:
 
 def knots_cell(x: Tensor, knots: Tensor) -> Tensor:
     """Return the cell of every element of x by binary search in increasing knots (K,)."""
-    return torch.bucketize(x.detach(), knots, right=True)
+    # torch would make x contiguous as well, but with a warning.
+    return torch.bucketize(x.detach().contiguous(), knots, right=True)
 
 
 def evaluate(table: Table, x: Tensor, cell: Tensor) -> Tensor:
