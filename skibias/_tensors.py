@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skibias._runtime import one_thread, worker_threads
+from skibias._runtime import plain_settings, worker_threads
 
 BLOCK_VALUES = 1 << 17  # numbers that one thread computes at once: they fit into its cache
 
@@ -56,6 +56,6 @@ def on_array(function: Callable[[Tensor], Tensor], x: Any, *, n_channels: int | 
     def fill(block: slice) -> None:
         rows[block] = function(as_tensor(flat[block])).numpy()
 
-    with one_thread() as n_threads:
+    with plain_settings() as n_threads:
         fill_blocks(fill, len(flat), BLOCK_VALUES // (n_channels or 1), n_threads)
     return values[()] if x.ndim == 0 else values

@@ -31,6 +31,7 @@ from skibias import (
 )
 from skibias._fixed_activation import FixedActivation
 from skibias._runtime import one_thread
+from skibias._tensors import as_tensor
 from skibias.callbacks import WeightTrajectory
 from skibias.complexity import (
     axis_sharpness,
@@ -48,7 +49,9 @@ LEARNER = ActivationLearner(
     n_restarts=2, n_outer_steps=2, horizon=4, hidden_layer_sizes=(4,), batch_size=32, random_state=0
 )
 SMALL = {"learner": LEARNER, "max_iter": 2, "random_state": 0}
-TIMEOUT = 60  # seconds until a child counts as one that waits for ever
+DENORMAL = np.linspace(-3, 3, 7) * 1e-310
+TINY_POINTS = POINTS * 1e-200  # whose squares are 0
+TIMEOUT = 20  # seconds until a child counts as one that waits for ever
 
 
 def fitted_classifier(**parameters):
@@ -56,9 +59,9 @@ def fitted_classifier(**parameters):
     return LearnedActivationMLPClassifier((4,), **SMALL | parameters).fit(X, Y)
 
 
-def fitted_regressor(**parameters):
+def fitted_regressor(points=POINTS, **parameters):
     parameters = {"activation": "tanh", "input_activations": None} | parameters
-    return LearnedActivationMLPRegressor((4,), **SMALL | parameters).fit(POINTS, VALUES)
+    return LearnedActivationMLPRegressor((4,), **SMALL | parameters).fit(points, VALUES)
 
 
 def fits():
@@ -75,6 +78,7 @@ def fits():
         fitted_classifier(activation="auto").predict_proba(X),
         fitted_classifier(activation="auto", scaling="minmax").decision_function(X),
         *(model.predict(POINTS) for model in models),
+        fitted_regressor(TINY_POINTS, scaling="standard").predict(TINY_POINTS),
         np.asarray(IAFTransformer(LEARNER, n_channels=2, random_state=0).fit_transform(X, Y)),
         LEARNER.learn(X, Y).values,
         ActivationLearner(**episodic).learn([(X, Y), (POINTS, VALUES)]).values,
@@ -87,24 +91,25 @@ class Fitted:
     def __init__(self):
         self.trajectory = WeightTrajectory()
         self.classifier = fitted_classifier(callbacks=[self.trajectory])
+        # In float32, a share of such weights is too small for a number.
+        self.trajectory.trajectory_.append(self.trajectory.trajectory_[-1] * np.float32(1e-38))
         self.regressor = fitted_regressor()
         self.transformer = IAFTransformer(LEARNER, random_state=0).fit(X, Y)
         self.module = differentiable_module()
 
     def predictions(self):
         classifier, spline = self.classifier, self.transformer.activations_[0]
-        tiny = np.linspace(-3, 3, 7) * 1e-300
         return [
             classifier.predict_proba(X),
             classifier.predict(X),
             classifier.decision_function(X[:1]),
             classifier.hidden_representation(X[::-1]),
-            self.trajectory.estimator_at(classifier, 1).predict_proba(X),
+            *(self.trajectory.estimator_at(classifier, k).predict_proba(X) for k in (1, -1)),
             self.regressor.predict(POINTS),
             np.asarray(self.transformer.transform(X)),
             spline(X[:, 0]),
-            SplineActivation.hat()(tiny),
-            *(FixedActivation(name, 2.0)(tiny) for name in ("gelu", "tanh", "sin")),
+            SplineActivation.hat()(DENORMAL),
+            *(FixedActivation(name, 2.0)(DENORMAL) for name in ("gelu", "tanh", "sin")),
         ]
 
     def measures(self):
@@ -387,7 +392,8 @@ def test_arrays_that_torch_does_not_take(fitted):
         assert_same([predict(table) for table in unusual], [predict(X)] * len(unusual))
     spline = fitted.transformer.activations_[0]
     assert_same([spline(table) for table in unusual], [spline(X)] * len(unusual))
-    again = [fitted_regressor(scaling=None).fit(table, Y).weights_ for table in unusual]
+    assert_same([as_tensor(table).numpy() for table in unusual], [X] * len(unusual))
+    again = [fitted_regressor().fit(table, Y).weights_ for table in unusual]
     assert_same(again, again[:1] * len(unusual))
 
 
