@@ -20,6 +20,7 @@ from skibias._learning import engine_rows
 from skibias._preprocessing import NetworkColumns, WeightedRows
 from skibias._runtime import count_at_once, in_chunks, raise_if_cancelled, side_by_side
 from skibias._targets import TargetEncoding
+from skibias._tensors import as_tensor
 from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
@@ -139,7 +140,7 @@ def input_tables(columns: NetworkColumns, device) -> torch.Tensor | None:
     """Return the heights (d, K, c) from which trained input functions start."""
     if columns.tables is None:
         return None
-    return torch.as_tensor(columns.tables, dtype=torch.float32, device=device)
+    return as_tensor(columns.tables, torch.float32, device)
 
 
 class Comparison(NamedTuple):
@@ -293,7 +294,7 @@ def _compare_stack(candidates: list[Candidate], contest: Contest, deadline: Dead
     targets = contest.encoding.encode(contest.rows.y)
     data = engine_rows(columns.values, targets, contest.rows.weights, contest.device)
     train, validation = (
-        [torch.as_tensor(part) for part in parts] for parts in zip(*contest.folds, strict=True)
+        [as_tensor(part) for part in parts] for parts in zip(*contest.folds, strict=True)
     )
     stack = StackRows(data, train, validation, chances(data.weights))
     losses, cut = _train_stack(candidates, model, functions, stack, contest, deadline)
@@ -311,7 +312,7 @@ def _train_stack(candidates, model, functions, stack: StackRows, contest: Contes
         for copy in range(n_copies)
     ]
     weights = torch.stack(starts * len(candidates)).to(contest.device)
-    prefactors = torch.tensor([candidate.prefactor for candidate in candidates])
+    prefactors = torch.tensor([own.prefactor for own in candidates], dtype=torch.float32)
     rates = (plan.learning_rate / prefactors).repeat_interleave(n_copies)[:, None]
     settings = TrainingSettings(
         OPTIMIZERS[plan.optimizer],
@@ -323,7 +324,7 @@ def _train_stack(candidates, model, functions, stack: StackRows, contest: Contes
         plan.n_networks,
     )
     generator = stream(contest.seed, "candidate batches")
-    best = torch.full((len(weights) // plan.n_networks,), torch.inf)
+    best = torch.full((len(weights) // plan.n_networks,), torch.inf, dtype=torch.float32)
     waited = torch.zeros(len(best), dtype=torch.int64)
     for state in training_steps(model, functions, weights, stack, settings, generator):
         raise_if_cancelled()
@@ -343,19 +344,21 @@ def _stack_model(candidates, n_copies, architecture, device):
     """Return the model of a stack, candidate by candidate, each with all its copies."""
     first = candidates[0].activations[0]
     if isinstance(first, FixedActivation):
-        prefactors = torch.tensor([c.activations[0].prefactor for c in candidates])
+        own = [candidate.activations[0].prefactor for candidate in candidates]
+        prefactors = torch.tensor(own, dtype=torch.float32)
         prefactors = prefactors.repeat_interleave(n_copies)[:, None, None].to(device)
         return Model(architecture, fixed_activation(first.name, prefactors)), Functions()
     if _is_given_spline(candidates[0]):
         return Model(architecture, network_activation(candidates[0].activations)), Functions()
     width = max(len(candidate.activations[0].knots) for candidate in candidates)
-    values = torch.zeros(len(candidates), len(candidates[0].activations), width)
+    shape = len(candidates), len(candidates[0].activations), width
+    values = torch.zeros(shape, dtype=torch.float32)
     grids = []
     for own_values, candidate in zip(values, candidates, strict=True):
         knots = candidate.activations[0].knots
         grids.append(splines.uniform_grid(float(knots[0]), float(knots[-1]), len(knots)))
         for layer, activation in enumerate(candidate.activations):
-            own_values[layer, : len(knots)] = torch.tensor(activation.values)
+            own_values[layer, : len(knots)] = as_tensor(activation.values)
     grid = splines.stack_grids(grids)
     grid = splines.Grid(*(part.repeat_interleave(n_copies, 0) for part in grid))
     values = values.repeat_interleave(n_copies, 0).to(device)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from skibias._spline_activation import SplineActivation
+from skibias._tensors import on_array
 from skibias.engine.activations import FIXED_FUNCTIONS, Activation, fixed_activation
 
 ACTIVATION_NAMES = ("relu", "gelu", "tanh", "sin", "hat")
@@ -33,9 +33,7 @@ class FixedActivation:
         """Return the function's values at x, elementwise: float64 array, or tensor like x."""
         if isinstance(x, Tensor):
             return FIXED_FUNCTIONS[self.name](self.prefactor * x)
-        x = np.asarray(x, dtype=np.float64)
-        result = FIXED_FUNCTIONS[self.name](torch.tensor(self.prefactor * x)).numpy()
-        return result[()] if x.ndim == 0 else result
+        return on_array(lambda part: FIXED_FUNCTIONS[self.name](self.prefactor * part), x)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, FixedActivation):

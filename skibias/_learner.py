@@ -41,7 +41,7 @@ from skibias._preprocessing import (
     make_scaler,
     subsample,
 )
-from skibias._runtime import draw_seed, one_thread, resolve_device
+from skibias._runtime import draw_seed, plain_settings, resolve_device
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
 from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
@@ -306,7 +306,7 @@ class ActivationLearner(BaseEstimator):
         device = resolve_device(self.device, "ActivationLearner")
         tasks = _tasks(X, y, sample_weight, groups)
         seed = draw_seed(self.random_state)
-        with one_thread():
+        with plain_settings():
             prepared = _prepare_tasks(learner, tasks, seed, device)
             learned = learn_activations(learner, [data for data, _ in prepared], seed, device)
             candidates = learned_candidates(learned)

@@ -23,6 +23,7 @@ from skibias._preprocessing import (
 from skibias._spline_activation import SplineActivation
 from skibias._stacks import UNLIMITED, run_schedule
 from skibias._targets import TargetEncoding
+from skibias._tensors import as_tensor
 from skibias._time_limit import Cut
 from skibias.engine import splines
 from skibias.engine.activations import Activation, fixed_activation
@@ -134,7 +135,7 @@ def _index_split(train, validation):
 def _row_numbers(part):
     """Return the rows of a part of a split, which may be given as a mask, as numbers."""
     part = np.asarray(part)
-    return torch.as_tensor(np.flatnonzero(part) if part.dtype == bool else part)
+    return as_tensor(np.flatnonzero(part) if part.dtype == bool else part)
 
 
 def outside_rows(learner, transform: Callable, rows: WeightedRows, encoding):
@@ -246,7 +247,7 @@ def learn_inputs(
     meta = meta_settings(learner, len(data.rows.X), seed, INPUT_OUTER_RATE, normalize=True)
     positions = knot_positions(data.rows.X, knots)
     task = _task(learner, data, positions, model, len(knots) * n_channels, device)
-    functions = Functions(inputs=torch.tensor(values, dtype=torch.float32, device=device))
+    functions = Functions(inputs=as_tensor(values, torch.float32, device))
     final, diverged, history, cut = run_schedule(
         learner, [task], functions, meta, "inputs", conditions
     )
@@ -301,10 +302,10 @@ def per_restart(setting, n_restarts):
 
 def engine_rows(X, targets, weights, device):
     """Return rows as the engine's float32 tensors."""
-    targets = torch.as_tensor(targets)
+    targets = as_tensor(targets)
     if targets.is_floating_point():
         targets = targets.float()
-    inputs, weights = (torch.as_tensor(part, dtype=torch.float32) for part in (X, weights))
+    inputs, weights = (as_tensor(part, torch.float32) for part in (X, weights))
     return Rows(inputs, targets, weights).to(device)
 
 
@@ -340,7 +341,7 @@ def _start_values(start, knots):
             "The 'init' parameter of ActivationLearner must return a finite height for each of the "
             f"{len(knots)} knots that a function for it is called with. Got {found!r} instead."
         )
-    return torch.tensor(heights, dtype=knots.dtype)
+    return as_tensor(heights, knots.dtype)
 
 
 def _input_start(start, knots, width, settings: InputSettings):

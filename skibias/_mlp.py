@@ -33,7 +33,13 @@ from skibias._preprocessing import (
     trained_activations,
     trained_columns,
 )
-from skibias._runtime import draw_seed, fit_on_twin, one_thread, resolve_device, worker_threads
+from skibias._runtime import (
+    draw_seed,
+    fit_on_twin,
+    plain_settings,
+    resolve_device,
+    worker_threads,
+)
 from skibias._selection import (
     Problem,
     choose_network,
@@ -45,6 +51,7 @@ from skibias._selection import (
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TableData, encoded_rows
+from skibias._tensors import as_tensor
 from skibias._time_limit import TRAINING_ENDS, Clock, Cut, warn_of_cuts
 from skibias._typing import OptimizerName, RandomState, Sharing
 from skibias._validation import (
@@ -433,6 +440,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         self._architecture_ = architecture
         self.weights_ = weights[:, : architecture.n_layer_weights]
 
+    @plain_settings()
     def _with_weights(self, weights):
         """Return a copy with other weights (E, P), as training has them.
 
@@ -473,9 +481,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
     def _columns(self, X):
         """Return what reaches the networks: the same (n, d') for all, or (E, n, d')."""
         if self.input_activations_ is None:
-            # A copy, since without scaling this may be X itself: read-only or a reversed view. One
-            # reversed row counts as contiguous, and yet torch does not take it.
-            return np.array(self._scaler_.transform(X), order="C")
+            return self._scaler_.transform(X)
         columns = spline_columns(X, self.input_activations_)
         if self._input_tables_ is None:
             return columns
@@ -496,14 +502,14 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
     def _trained_network(self, number, X):
         """Return one network as its training saw it: model, weights (P,), functions and columns."""
         model = Model(self._architecture_, self._activation())
-        weights = torch.as_tensor(self.weights_[number])
+        weights = as_tensor(self.weights_[number])
         tables = self._input_tables_
         if tables is None:
-            return model, weights, Functions(), torch.as_tensor(self._columns(X)).float()
+            return model, weights, Functions(), as_tensor(self._columns(X), torch.float32)
         own = trained_columns(X, self._inputs_of(number))
-        change = torch.as_tensor((own.tables - tables) / INPUT_RATE).float()
-        functions = Functions(inputs=torch.as_tensor(tables).float())
-        values = torch.as_tensor(own.values).float()
+        change = as_tensor((own.tables - tables) / INPUT_RATE, torch.float32)
+        functions = Functions(inputs=as_tensor(tables, torch.float32))
+        values = as_tensor(own.values, torch.float32)
         return model, torch.cat([weights, change.flatten()]), functions, values
 
     def _activation(self):
@@ -511,13 +517,17 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         return network_activation(functions)
 
     def _network(self, X):
-        """Return model, weights (E, P) and inputs, in float64: rows predict alike in any batch."""
-        columns = torch.as_tensor(self._columns(X), dtype=torch.float64)
-        weights = torch.as_tensor(self.weights_, dtype=torch.float64)
+        """Return model, weights (E, P) and inputs, in float64.
+
+        What a row predicts then depends on its batch in the last digits only.
+        """
+        columns = as_tensor(self._columns(X), torch.float64)
+        weights = as_tensor(self.weights_, torch.float64)
         # The columns are already those that the networks' own functions return.
         architecture = self._architecture_._replace(trained_inputs=None)
         return Model(architecture, self._activation()), weights, columns
 
+    @plain_settings()
     def _activation_arguments(self, X, number=0) -> list[np.ndarray]:
         """Return what reaches the activation of every hidden layer (n, h) of one network."""
         reached = []
@@ -526,7 +536,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
             reached.append(z[number].numpy())
             return model.activation(z, layer)
 
-        with one_thread(), torch.no_grad():
+        with torch.no_grad():
             model, weights, columns = self._network(self._checked(X))
             *hidden, _ = unpack_layers(weights, model.architecture)
             hidden_layers(hidden, columns.expand(len(weights), *columns.shape[-2:]), record)
@@ -536,18 +546,18 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         """Return the networks' mean outputs (n, o) for checked X."""
         n_inputs = self._architecture_.n_inputs * len(self.weights_)
         block = max(1, PREDICTED_VALUES["cpu"] // n_inputs)
-        with one_thread():
-            parts = []
-            for start in range(0, len(X), block):
-                model, weights, columns = self._network(X[start : start + block])
-                parts.append(predict(model, weights, Functions(), columns).mean(0).numpy())
-            return np.concatenate(parts)
+        parts = []
+        for start in range(0, len(X), block):
+            model, weights, columns = self._network(X[start : start + block])
+            parts.append(predict(model, weights, Functions(), columns).mean(0).numpy())
+        return np.concatenate(parts)
 
     def _checked(self, X):
         check_is_fitted(self)
         with numbers_only(X, type(self).__name__):
             return validate_data(self, X, dtype=np.float64, reset=False)
 
+    @plain_settings()
     def hidden_representation(self, X: ArrayLike, layer: int = -1) -> np.ndarray:
         """Return what a hidden layer computes.
 
@@ -575,7 +585,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
                 "Got () instead."
             )
         layer = check_index("layer", layer, -n_layers, n_layers - 1, "hidden_representation")
-        with one_thread(), torch.no_grad():
+        with torch.no_grad():
             model, weights, columns = self._network(X)
             *hidden, _ = unpack_layers(weights, model.architecture)
             columns = columns.expand(len(weights), *columns.shape[-2:])
@@ -614,6 +624,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         self.classes_ = self._encoding_.classes
         return cuts
 
+    @plain_settings()
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Return the logits, the mean over the networks; `predict_proba` calibrates them.
 
@@ -629,6 +640,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         outputs = self._outputs(self._checked(X))
         return outputs[:, 1] - outputs[:, 0] if outputs.shape[1] == 2 else outputs
 
+    @plain_settings()
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of every class.
 
@@ -648,6 +660,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         outputs = self._outputs(self._checked(X))
         return self._calibration_.probabilities(outputs)
 
+    @plain_settings()
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable class.
 
@@ -697,6 +710,7 @@ class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
     (2,)
     """
 
+    @plain_settings()
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the predicted values.
 
@@ -733,7 +747,7 @@ class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
 
 def take_rows(rows, numbers):
     """Return the engine's rows with these numbers."""
-    index = torch.as_tensor(numbers, device=rows.inputs.device)
+    index = as_tensor(numbers, device=rows.inputs.device)
     return type(rows)(*(part[index] for part in rows))
 
 

@@ -17,7 +17,9 @@ from sklearn.preprocessing import (
 )
 
 from skibias._spline_activation import SplineActivation
+from skibias._tensors import BLOCK_VALUES, as_tensor, fill_blocks
 from skibias.engine.episodes import split_groups, stream
+from skibias.engine.splines import ColumnSplines, evaluate_columns
 
 SCALINGS = ("quantile", "robust", "minmax", "standard")
 # Rows that learning and choosing look at; the cost of both does not grow beyond them.
@@ -285,10 +287,52 @@ def trained_activations(activations: Sequence[SplineActivation], tables):
     ]
 
 
-def spline_columns(X, activations: Sequence[SplineActivation]):
-    """Apply one function per column and return their channels side by side."""
-    parts = [
-        np.asarray(activation(column)).reshape(len(X), -1)
-        for activation, column in zip(activations, X.T, strict=True)
+def spline_columns(X, activations: Sequence[SplineActivation], n_threads=1):
+    """Apply one function per column and return their channels side by side, (n, channels)."""
+    n_channels = np.array([activation.n_channels or 1 for activation in activations])
+    values = np.empty((len(X), n_channels.sum()))
+    groups = [
+        _column_group(activations, n_channels, np.flatnonzero(n_channels == count))
+        for count in np.unique(n_channels)
     ]
-    return np.concatenate(parts, axis=1)
+
+    def fill(rows: slice) -> None:
+        for splines, columns, channels in groups:
+            part = evaluate_columns(splines, as_tensor(X[rows, columns]))
+            values[rows, channels] = part.flatten(1).numpy()
+
+    fill_blocks(fill, len(X), max(1, BLOCK_VALUES // values.shape[1]), n_threads)
+    return values
+
+
+def _column_group(activations, n_channels, columns):
+    """Return the functions of columns with as many channels each, those columns, their channels.
+
+    Where these are all, they are slices, which copy nothing.
+    """
+    splines = column_splines([activations[column] for column in columns])
+    if len(columns) == len(activations):
+        return splines, slice(None), slice(None)
+    first = np.cumsum(n_channels)[columns] - n_channels[columns]
+    channels = first[:, None] + np.arange(n_channels[columns[0]])
+    return splines, columns, channels.reshape(-1)
+
+
+def column_splines(activations: Sequence[SplineActivation]) -> ColumnSplines:
+    """Return functions with as many channels each in the engine's form, float64."""
+    counts = np.array([len(activation.knots) for activation in activations])
+    knots = np.full((len(counts), counts.max()), np.inf)
+    knots[np.arange(counts.max()) < counts[:, None]] = np.concatenate(
+        [activation.knots for activation in activations]
+    )
+    heights = np.concatenate([own.values.reshape(len(own.knots), -1) for own in activations])
+    is_linear = np.array([activation.extrapolation == "linear" for activation in activations])
+    arrays = (
+        knots,
+        counts - 2,
+        np.cumsum(counts) - counts,
+        heights,
+        np.where(is_linear, -np.inf, 0.0),
+        np.where(is_linear, np.inf, 1.0),
+    )
+    return ColumnSplines(*map(as_tensor, arrays))

@@ -1,15 +1,18 @@
-"""Where a computation runs: device, threads, workers, memory, seeds, progress."""
+"""Where a computation runs: device, threads, workers, settings, memory, seeds, progress."""
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TypeVar
 
+import numpy as np
+import sklearn
 import torch
 from joblib import Parallel, delayed, effective_n_jobs, wrap_non_picklable_objects
 from sklearn.utils import check_random_state
@@ -58,6 +61,13 @@ class _ThreadCount:
     """The process's number of torch threads from before any call ran on one thread."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew in a forked child, to which no other thread comes along.
+
+        One of them may have held the lock, or have been inside, and would never leave.
+        """
         self._lock = threading.Lock()
         self._n_inside = 0
         self._before = 1
@@ -75,12 +85,14 @@ class _ThreadCount:
     def leave(self, own: int) -> None:
         """Set this thread's number again; the last call to leave sets the process's."""
         with self._lock:
-            self._n_inside -= 1
+            self._n_inside = max(0, self._n_inside - 1)
             # A thread that began meanwhile was given the one thread of the others.
             torch.set_num_threads(own if self._n_inside else max(own, self._before))
 
 
 _thread_count = _ThreadCount()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_thread_count.forget)
 
 
 @contextmanager
@@ -94,6 +106,56 @@ def one_thread() -> Iterator[int]:
         yield own
     finally:
         _thread_count.leave(own)
+
+
+# NumPy's own defaults.
+NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+_SMALLEST = 5e-324  # 0 where denormal numbers are flushed
+
+
+@contextmanager
+def plain_settings() -> Iterator[int]:
+    """Compute as if nobody had changed a setting of scikit-learn, NumPy or torch, on one thread.
+
+    All that they keep for each thread is set to its default meanwhile. What torch keeps for the
+    process is left alone, since other threads would see it: no result depends on its default
+    dtype. Yields the number of threads there were. Also a decorator.
+    """
+    with ExitStack() as stack:
+        for setting in _default_settings():
+            stack.enter_context(setting)
+        yield stack.enter_context(one_thread())
+
+
+def _default_settings() -> Iterator[AbstractContextManager]:
+    yield sklearn.config_context(transform_output="default", array_api_dispatch=False)
+    yield np.errstate(**NUMPY_ERRORS)
+    yield torch.inference_mode(False)
+    yield torch.enable_grad()
+    yield full_precision()
+    if torch.empty(0).device.type != "cpu":  # a default device slows down every operation
+        yield torch.device("cpu")
+    if _SMALLEST * 2 == 0:
+        yield _denormals_kept()
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Leave out the half precision of ``torch.autocast`` meanwhile."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.autocast("cpu", enabled=False))
+        if torch.is_autocast_enabled():  # on a GPU
+            stack.enter_context(torch.autocast("cuda", enabled=False))
+        yield
+
+
+@contextmanager
+def _denormals_kept() -> Iterator[None]:
+    torch.set_flush_denormal(False)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(True)
 
 
 class CancelledError(Exception):
@@ -160,7 +222,7 @@ def _single_threads(n_threads: int) -> ThreadPoolExecutor:
 
 
 def _on_one_thread(call: Callable[[], Result]) -> Result:
-    with one_thread():
+    with plain_settings():
         return call()
 
 
@@ -223,7 +285,7 @@ def fit_on_twin(estimator, fit: Callable[..., None]) -> None:
     """
     given = estimator.get_params(deep=False)
     twin = type(estimator)(**{name: plain_numbers(value) for name, value in given.items()})
-    with one_thread() as n_threads:
+    with plain_settings() as n_threads:
         fit(twin, n_threads)
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)

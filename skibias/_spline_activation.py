@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from skibias._columns import check_real, numbers_only
 from skibias._numbers import check_count, check_positive, is_real
+from skibias._tensors import as_tensor, on_array
 from skibias.engine import splines
 
 # Knots whose spacing varies by less than this, relatively, are looked up by arithmetic.
@@ -190,15 +191,12 @@ class SplineActivation:
         if isinstance(x, Tensor):
             return self._evaluate(x if x.is_floating_point() else x.to(torch.get_default_dtype()))
         with numbers_only(x, "SplineActivation", "x"):
-            # A copy in row order: x may be read-only or a reversed view, which torch does not take.
-            x = np.array(x, dtype=np.float64, order="C")
-        result = self._evaluate(torch.from_numpy(x)).numpy()
-        return result[()] if x.ndim == 0 else result
+            return on_array(self._evaluate, x, n_channels=self.n_channels)
 
     def _evaluate(self, x: Tensor) -> Tensor:
         """Go a fraction of the way between two knots: finite where a slope would not be."""
-        knots = torch.tensor(self.knots, dtype=x.dtype, device=x.device)
-        values = torch.tensor(self.values.T, dtype=x.dtype, device=x.device)
+        knots = as_tensor(self.knots, x.dtype, x.device)
+        values = as_tensor(self.values.T, x.dtype, x.device)
         # Knots can fall together in the dtype of x.
         widths = knots.diff().clamp(min=torch.finfo(x.dtype).tiny)
         left = splines.knots_cell(x, knots).reshape(-1).sub_(1).clamp_(0, len(knots) - 2)
@@ -263,7 +261,9 @@ class SplineActivation:
         )
 
     def __hash__(self) -> int:
-        return hash((self.knots.tobytes(), self.values.tobytes(), self.extrapolation))
+        # Adding zero makes one number of the two zeros, which are equal.
+        knots, values = (self.knots + 0.0).tobytes(), (self.values + 0.0).tobytes()
+        return hash((knots, values, self.extrapolation))
 
     def __repr__(self) -> str:
         channels = "" if self.n_channels is None else f", n_channels={self.n_channels}"

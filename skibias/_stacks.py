@@ -196,7 +196,7 @@ class _Recorder:
         self._keeps_best = keeps_best
         self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))
-        self._best_mean = torch.full(self.diverged.shape, torch.inf)
+        self._best_mean = torch.full(self.diverged.shape, torch.inf, dtype=torch.float32)
         self._losses = []
         self._snapshot_steps = set(snapshot_steps.tolist())
         self._last = 0, functions

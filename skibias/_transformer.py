@@ -23,7 +23,7 @@ from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
 from skibias._preprocessing import NetworkColumns, spline_columns
-from skibias._runtime import draw_seed, fit_on_twin, resolve_device
+from skibias._runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
 from skibias._selection import (
     INPUT_CHANNELS,
     Problem,
@@ -205,7 +205,8 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         ndarray of shape (n_samples, n_features * n_channels), float64
             The channels of the first column, then those of the second, …
         """
-        return spline_columns(self._checked(X), self.activations_)
+        with plain_settings() as n_threads:
+            return spline_columns(self._checked(X), self.activations_, n_threads)
 
     def _checked(self, X):
         check_is_fitted(self)

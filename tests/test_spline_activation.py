@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from skibias import SplineActivation
+from skibias._preprocessing import spline_columns
 
 X = np.linspace(-4, 4, 201)
 
@@ -165,3 +166,62 @@ def test_a_module_takes_over_the_knots_that_it_loads(before, after):
 def test_whole_numbers_are_taken_as_floats(dtype):
     x = torch.tensor([0, 1, 1], dtype=dtype)
     torch.testing.assert_close(SplineActivation.hat()(x), torch.tensor([0.0, 1.0, 1.0]))
+
+
+def test_equal_functions_have_equal_hashes():
+    one = SplineActivation([-1.0, 0.0, 1.0], [0.0, -0.0, 2.0])
+    other = SplineActivation([-1.0, -0.0, 1.0], [-0.0, 0.0, 2.0])
+    assert one == other
+    assert len({one, other}) == 1
+
+
+def columns_with_functions(n_rows, channels):
+    """Return columns, within and outside the knots, and a function of each."""
+    rng = np.random.default_rng(0)
+    table = rng.normal(scale=3.0, size=(n_rows, len(channels)))
+    functions = []
+    for number, n_channels in enumerate(channels):
+        knots = np.sort(rng.normal(size=2 + number))
+        shape = (len(knots),) if n_channels is None else (len(knots), n_channels)
+        extrapolation = "linear" if number % 3 else "constant"
+        functions.append(SplineActivation(knots, rng.normal(size=shape), extrapolation))
+    table[: min(5, n_rows), 0] = functions[0].knots[0]  # on a knot
+    return table, functions
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 30_000])
+@pytest.mark.parametrize("channels", [[None] * 4, [8] * 5, [1], [3, None, 2, 3, 1, 2]])
+def test_columns_looked_up_at_once_are_their_functions(n_rows, channels):
+    table, functions = columns_with_functions(n_rows, channels)
+    expected = [
+        function(column).reshape(n_rows, function.n_channels or 1)
+        for function, column in zip(functions, table.T, strict=True)
+    ]
+    for n_threads in (1, 3):
+        found = spline_columns(table, functions, n_threads)
+        np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-15)
+
+
+def test_looking_up_columns_leaves_them_as_they_are():
+    table, functions = columns_with_functions(50, [2, 2, 2])
+    for order in ("C", "F"):
+        given = np.array(table, order=order)
+        spline_columns(given, functions)
+        np.testing.assert_array_equal(given, table)
+
+
+def test_columns_are_looked_up_without_a_loop(monkeypatch):
+    def evaluate(self, x):
+        raise AssertionError("a function was evaluated on its own")
+
+    table, functions = columns_with_functions(1, [2] * 100)
+    monkeypatch.setattr(SplineActivation, "_evaluate", evaluate)
+    assert spline_columns(table, functions).shape == (1, 200)
+
+
+def test_columns_of_a_table_do_not_warn():
+    table = np.arange(12.0).reshape(6, 2)
+    spline = SplineActivation([0.0, 3.0, 11.0], [0.0, 1.0, 0.0])
+    np.testing.assert_array_equal(spline(table[:, 1]), spline(table[:, 1].copy()))
+    column = torch.from_numpy(table)[:, 1]
+    assert torch.equal(spline(column), spline(column.clone()))

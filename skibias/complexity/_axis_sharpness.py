@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skibias._numbers import check_count
+from skibias._runtime import NUMPY_ERRORS
 from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import find_response
@@ -108,8 +109,9 @@ def axis_sharpness(
         points[:, :, number] = values
         outputs = response(container.hold(points.reshape(-1, columns.shape[1])))
         first, second = _profiles(outputs.reshape(len(rows), len(values), -1))
-        at_cells += first @ second
-        around_cells += first @ _local_means(second)
+        with np.errstate(**NUMPY_ERRORS):  # the product of small changes is 0
+            at_cells += first @ second
+            around_cells += first @ _local_means(second)
     return float(at_cells / around_cells - 1) if around_cells > 0 else 0.0
 
 

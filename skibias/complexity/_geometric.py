@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from skibias._numbers import check_count, check_positive
+from skibias._runtime import NUMPY_ERRORS, full_precision
 from skibias._sklearn_compat import random_generator
+from skibias._tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
     MODULE_ROWS,
@@ -138,11 +140,14 @@ def _column_steps(columns, step) -> np.ndarray:
 
 def squared_slopes(response: Response, sample: RowSample) -> Tensor:
     """Return the squared norm (n,) of the Jacobian at the rows, float64."""
-    if response.is_module and _has_derivative(response, sample.rows[:1]):
-        return _module_slopes(response, sample.rows)
+    if response.is_module:
+        # Here as a whole, since a view that is made elsewhere has no derivative.
+        with full_precision(), torch.inference_mode(False), torch.enable_grad():
+            if _has_derivative(response, sample.rows[:1]):
+                return _module_slopes(response, sample.rows)
     blocks = _blocks(sample.rows, BLOCK_VALUES // sample.rows.shape[1] ** 2)
     slopes = [_difference_slopes(response, sample._replace(rows=block)) for block in blocks]
-    return torch.from_numpy(np.concatenate(slopes))
+    return as_tensor(np.concatenate(slopes))
 
 
 def _blocks(rows, n_block) -> Iterator[np.ndarray]:
@@ -163,8 +168,9 @@ def _difference_slopes(response: Response, sample: RowSample) -> np.ndarray:
     lower, lower_outputs = moved(-sample.steps)
     # What the columns were really moved by, after rounding.
     distance = np.diagonal(upper - lower, axis1=1, axis2=2)  # (b, d)
-    slopes = (upper_outputs - lower_outputs) / distance[..., None]
-    return (slopes**2).sum(axis=(1, 2))
+    with np.errstate(**NUMPY_ERRORS):  # the square of a small slope is 0
+        slopes = (upper_outputs - lower_outputs) / distance[..., None]
+        return (slopes**2).sum(axis=(1, 2))
 
 
 def _has_derivative(response: Response, row) -> bool:
@@ -192,7 +198,7 @@ def _module_slopes(response: Response, rows) -> Tensor:
 def _module_pass(response: Response, rows) -> tuple[Tensor, Tensor]:
     """Return inputs (b, d) that record what is done to them, and a module's outputs (b, o)."""
     module = response.estimator
-    with in_evaluation_mode(module), torch.enable_grad():
+    with in_evaluation_mode(module):
         inputs = module_inputs(module, rows).requires_grad_()
         outputs = module(inputs)
     response.checked(outputs, len(rows))

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from skibias._numbers import check_count
-from skibias._runtime import one_thread
+from skibias._runtime import plain_settings
+from skibias._tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._paths import Paths, draw_paths, values_along
 from skibias.complexity._response import Response, find_response
@@ -41,12 +42,17 @@ class PathMeasure(NamedTuple):
 
     def along(self, paths: Paths, response: Response, n_points) -> Tensor:
         """Return the measure of every path."""
-        return self.of(values_along(paths, response, self.positions(n_points)))
+        return self.of(values_along(paths, response, self.at(n_points)))
+
+    def at(self, n_points) -> np.ndarray:
+        """Return the positions of so many points, in [0, 1]."""
+        with plain_settings():
+            return self.positions(n_points)
 
     def of(self, values: np.ndarray) -> Tensor:
         """Return the measure (n_paths,) of values (n_paths, n_points) at the positions."""
-        with one_thread():
-            return self.measure(torch.from_numpy(values))
+        with plain_settings():
+            return self.measure(as_tensor(values))
 
 
 def evenly_spaced(n_points) -> np.ndarray:

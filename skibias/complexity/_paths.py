@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
 from skibias._numbers import check_count
+from skibias._runtime import NUMPY_ERRORS
 from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import Response, find_response
@@ -62,7 +63,8 @@ class Paths:
                 f"Got {positions!r} instead."
             )
         share = share[:, None]  # (n_points, 1)
-        points = self.start[:, None] * (1 - share) + self.end[:, None] * share
+        with np.errstate(**NUMPY_ERRORS):
+            points = self.start[:, None] * (1 - share) + self.end[:, None] * share
         return self.container.hold(points.reshape(-1, points.shape[-1]))
 
     def evaluate(

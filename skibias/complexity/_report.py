@@ -164,7 +164,7 @@ def _path_values(response: Response, paths: Paths, measures, n_points) -> dict[s
     found = {}
     for name in [name for name in measures if name in PATH_MEASURES]:
         measure: PathMeasure = PATH_MEASURES[name]
-        positions = measure.positions(n_points)
+        positions = measure.at(n_points)
         key = positions.tobytes()
         if key not in values:
             values[key] = values_along(paths, response, positions)

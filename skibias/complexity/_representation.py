@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from skibias._runtime import one_thread
+from skibias._runtime import plain_settings
+from skibias._tensors import as_tensor
 from skibias.complexity._tables import numeric_columns
 from skibias.engine.complexity import effective_rank as engine_effective_rank
 
@@ -44,5 +44,5 @@ def effective_rank(representation: ArrayLike | Tensor) -> float:
     if isinstance(representation, Tensor):
         representation = representation.detach().cpu().double().numpy()
     columns = numeric_columns(representation, "effective_rank", "representation")
-    with one_thread():
-        return float(engine_effective_rank(torch.from_numpy(columns)))
+    with plain_settings():
+        return float(engine_effective_rank(as_tensor(columns)))

@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from skibias._columns import check_real
+from skibias._runtime import full_precision
+from skibias._tensors import as_tensor
 
 RESPONSE_METHODS = ("decision_function", "predict_proba", "predict")
 CALL = "__call__"  # the response of a callable that has none of the methods
@@ -133,17 +135,21 @@ def _indicators(labels, classes):
 def module_inputs(module: nn.Module, points) -> Tensor:
     """Return points as a tensor of the kind and on the device of the module's parameters."""
     floating = (p for p in module.parameters() if p.is_floating_point())
-    like = next(floating, torch.empty(0, dtype=torch.float32))
-    return torch.as_tensor(np.asarray(points), dtype=like.dtype, device=like.device)
+    like = next(floating, torch.empty(0, dtype=torch.float32, device="cpu"))
+    return as_tensor(points, like.dtype, like.device)
 
 
 @contextmanager
 def in_evaluation_mode(module: nn.Module):
-    """Turn off what a module does in training only, such as dropout, and back on afterwards."""
+    """Turn off what a module does in training only, such as dropout or half precision.
+
+    It is turned on again afterwards.
+    """
     modes = [(part, part.training) for part in module.modules()]
     module.eval()
     try:
-        yield
+        with full_precision():
+            yield
     finally:
         for part, mode in modes:
             part.training = mode

@@ -147,8 +147,9 @@ def draw_epoch(
     positions = (torch.arange(len(rows)) + offset) * (reached[-1] / len(rows))
     drawn = torch.searchsorted(reached, positions, right=True).clamp(max=len(rows) - 1)
     drawn = drawn[torch.randperm(len(rows), generator=generator)]
-    epoch = Draw(shuffled[drawn], own.mean() / own[drawn])
-    return [Draw(*part) for part in zip(*(p.tensor_split(n_batches) for p in epoch), strict=True)]
+    numbers = shuffled[drawn].tensor_split(n_batches)
+    factors = (own.mean() / own[drawn]).tensor_split(n_batches)
+    return [Draw(*batch) for batch in zip(numbers, factors, strict=True)]
 
 
 def gather_batch(data: Rows, draws: Sequence[Draw]) -> Rows:

@@ -35,7 +35,7 @@ def principal_plane(states: Tensor) -> tuple[Tensor, Tensor]:
     _, values, directions = torch.linalg.svd(centered, full_matrices=False)
     directions = directions[:2]
     forward = directions @ (states[-1] - states[0])
-    directions = torch.where(forward < 0, -1.0, 1.0)[:, None] * directions
+    directions = torch.where((forward < 0)[:, None], -directions, directions)
     return directions, values[:2] ** 2 / (values**2).sum()
 
 
@@ -44,7 +44,7 @@ def random_plane(weights: Tensor, architecture: Architecture, generator: torch.G
 
     So that a step of one means the same in every layer (P Fig. 7).
     """
-    directions = torch.randn(2, len(weights), generator=generator).to(weights)
+    directions = torch.randn(2, len(weights), generator=generator, dtype=torch.float32).to(weights)
     sizes = [size for n_in, n_out in architecture.layer_shapes for size in (n_in * n_out, n_out)]
     sizes.append(len(weights) - sum(sizes))
     for part, own in zip(directions.split(sizes, 1), weights.split(sizes), strict=True):

@@ -238,7 +238,8 @@ def _goes_on(state: MetaState, settings: MetaSettings) -> bool:
 
 def _per_restart(settings: MetaSettings, value: float | int | bool) -> Tensor:
     """Return the value once per restart (S,)."""
-    return torch.full((len(settings.outer_learning_rate),), value)
+    dtype = torch.float32 if isinstance(value, float) else None
+    return torch.full((len(settings.outer_learning_rate),), value, dtype=dtype)
 
 
 def _replaced(items: tuple[Item, ...], number: int, new: Item) -> tuple[Item, ...]:

@@ -79,9 +79,10 @@ def draw_weights(architecture: Architecture, generator: torch.Generator) -> Tens
     """
     parts = []
     for n_in, n_out in architecture.layer_shapes:
-        uniform = torch.rand((n_in + 1) * n_out, generator=generator)
+        uniform = torch.rand((n_in + 1) * n_out, generator=generator, dtype=torch.float32)
         parts.append((2 * uniform - 1) / n_in**0.5)
-    parts.append(torch.zeros(architecture.n_weights - architecture.n_layer_weights))
+    n_changes = architecture.n_weights - architecture.n_layer_weights
+    parts.append(torch.zeros(n_changes, dtype=torch.float32))
     return torch.cat(parts)
 
 

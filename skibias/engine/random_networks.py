@@ -70,7 +70,8 @@ def draw_network(settings: NetworkSettings, generator: torch.Generator) -> Rando
     """
 
     def draw(n_in: int, n_out: int) -> Affine:
-        uniform = (2 * torch.rand(n_in + 1, n_out, generator=generator) - 1) / n_in**0.5
+        uniform = torch.rand(n_in + 1, n_out, generator=generator, dtype=torch.float32)
+        uniform = (2 * uniform - 1) / n_in**0.5
         return Affine(
             settings.weight_magnitude * uniform[:-1], settings.bias_magnitude * uniform[-1:]
         )

@@ -61,7 +61,7 @@ def draw_transformer(
     shapes = ((width, 3 * width), (width, width), (width, inner), (inner, width))
 
     def uniform(rows: int, columns: int) -> Tensor:
-        return 2 * torch.rand(rows, columns, generator=generator) - 1
+        return 2 * torch.rand(rows, columns, generator=generator, dtype=torch.float32) - 1
 
     def draw_block() -> Block:
         return Block(

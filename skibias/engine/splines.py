@@ -126,7 +126,8 @@ def _whole_cell(position: Tensor) -> Tensor:
 
 def knots_cell(x: Tensor, knots: Tensor) -> Tensor:
     """Return the cell of every element of x by binary search in increasing knots (K,)."""
-    return torch.bucketize(x.detach(), knots, right=True)
+    # torch would make x contiguous as well, but with a warning.
+    return torch.bucketize(x.detach().contiguous(), knots, right=True)
 
 
 def evaluate(table: Table, x: Tensor, cell: Tensor) -> Tensor:
@@ -205,6 +206,35 @@ def evaluate_features(values: Tensor, position: Tensor) -> Tensor:
     left = rows.index_select(0, index).reshape(shape)
     right = rows.index_select(0, index + 1).reshape(shape)
     return torch.lerp(left, right, fraction.to(left.dtype).expand(shape)).flatten(-2)
+
+
+class ColumnSplines(NamedTuple):
+    """One spline for each of d columns, every one with knots of its own, and c channels."""
+
+    knots: Tensor  # (d, K); inf beyond the last knot of a column
+    last_cell: Tensor  # (d,) int64, number of the last cell between two knots
+    first_row: Tensor  # (d,) int64, where a column's heights begin
+    heights: Tensor  # (knots of all columns, c)
+    lowest: Tensor  # (d,), between which the fraction of a cell is kept: 0 and 1, or ±inf
+    highest: Tensor  # (d,)
+
+
+def evaluate_columns(splines: ColumnSplines, x: Tensor) -> Tensor:
+    """Return the values (n, d, c) of every column's function at x (n, d), not differentiable.
+
+    As `SplineActivation` does, it goes a fraction of the way between two knots.
+    """
+    columns = x.T.contiguous()  # (d, n)
+    cell = torch.searchsorted(splines.knots, columns, right=True).sub_(1).clamp_(min=0)
+    cell = torch.minimum(cell, splines.last_cell[:, None])
+    start = splines.knots.gather(1, cell)
+    width = splines.knots.gather(1, cell + 1).sub_(start)
+    fraction = (columns - start).div_(width.clamp_(min=torch.finfo(x.dtype).tiny))
+    fraction = torch.clamp(fraction, splines.lowest[:, None], splines.highest[:, None])
+    row = (cell + splines.first_row[:, None]).T.reshape(-1)
+    low = splines.heights.index_select(0, row)
+    rise = splines.heights.index_select(0, row + 1).sub_(low)
+    return torch.addcmul(low, fraction.T.reshape(-1, 1), rise).view(*x.shape, -1)
 
 
 def roughness(values: Tensor, dim: int) -> Tensor:

@@ -16,8 +16,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from skibias._learning import engine_rows
 from skibias._mlp import _LearnedActivationMLP
 from skibias._numbers import check_count, check_index, check_positive
-from skibias._runtime import one_thread, side_by_side
+from skibias._runtime import plain_settings, side_by_side
 from skibias._sklearn_compat import random_generator
+from skibias._tensors import as_tensor
 from skibias._typing import RandomState
 from skibias.complexity import sample_paths
 from skibias.engine.landscape import (
@@ -146,10 +147,9 @@ class LandscapeDisplay:
         n_paths = check_count("n_paths", n_paths, 1, OWNER)
         n_points = check_count("n_points", n_points, 2, OWNER)
         random = random_generator(random_state, OWNER)
-        X = estimator._checked(X)
-        y = np.asarray(y)
-        _check_targets(estimator, X, y)
-        with one_thread() as n_threads:
+        with plain_settings() as n_threads:
+            X, y = estimator._checked(X), np.asarray(y)
+            _check_targets(estimator, X, y)
             _, center, _, _ = estimator._trained_network(network, X[:1])
             plane = _plane(estimator, center, trajectory, network, (extent, n_steps), random)
             measures = _measures(estimator, network, X, y, (n_rows, n_paths, n_points), random)
@@ -246,11 +246,11 @@ def _plane(estimator, center, trajectory, network, size, random) -> _Plane:
     """Return the principal plane of a trajectory, or a random one."""
     extent, n_steps = size
     if trajectory is None:
-        steps = torch.linspace(-extent, extent, n_steps)
+        steps = torch.linspace(-extent, extent, n_steps, dtype=torch.float32)
         generator = torch.Generator().manual_seed(int(random.randint(2**31)))
         directions = random_plane(center, estimator._architecture_, generator)
         return _Plane(directions, steps, steps, None, ("random direction 1", "random direction 2"))
-    states = torch.as_tensor(np.stack([epoch[network] for epoch in trajectory.trajectory_]))
+    states = as_tensor(np.stack([epoch[network] for epoch in trajectory.trajectory_]))
     if states.shape[1] != len(center):
         raise ValueError(
             f"The 'trajectory' parameter of {OWNER} must be that of this estimator, with "
@@ -267,7 +267,8 @@ def _steps_around(coordinates, n_steps):
     """Return steps that cover the coordinates and the trained network at 0."""
     low, high = min(coordinates.min(), 0), max(coordinates.max(), 0)
     margin = MARGIN * (high - low)
-    return torch.linspace(float(low - margin), float(high + margin), n_steps)
+    first, last = float(low - margin), float(high + margin)
+    return torch.linspace(first, last, n_steps, dtype=torch.float32)
 
 
 def _measures(estimator, network, X, y, counts, random):
@@ -282,7 +283,7 @@ def _measures(estimator, network, X, y, counts, random):
     paths = sample_paths(X, y, n_paths=n_paths, random_state=random)
     points = paths.points(np.linspace(0, 1, n_points))
     columns = estimator._trained_network(network, points)[-1]
-    drawn = torch.as_tensor((paths.output_draw * encoding.n_outputs).astype(int))
+    drawn = as_tensor((paths.output_draw * encoding.n_outputs).astype(int))
     points = columns.reshape(n_paths, n_points, -1)
     return loss, variation_measure(model, functions, points, drawn)
 

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike
 from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
 from skibias._numbers import check_count, plain_numbers
-from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._runtime import draw_seed, plain_settings, progress_bar
 from skibias._sklearn_compat import checked_random_state
 from skibias._spline_activation import SplineActivation
+from skibias._tensors import as_tensor
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import (
     chebyshev_basis,
@@ -108,16 +109,17 @@ def grid_complexity(
     """
     owner = "grid_complexity"
     n_points, n_levels = _checked_grid(n_points, n_levels, owner)
-    bases = _grid_bases(n_points)
-    points = torch.cat([grid_points(basis) for basis in bases]).numpy()
+    with plain_settings():
+        bases = _grid_bases(n_points)
+        points = torch.cat([grid_points(basis) for basis in bases]).numpy()
     values = np.array(function(points), dtype=np.float64)
     if values.shape != points.shape[:1]:
         raise ValueError(
             f"The 'function' parameter of {owner} must return one value per point, shape "
             f"{points.shape[:1]}. Got shape {values.shape} instead."
         )
-    with one_thread():
-        row = _measure(torch.from_numpy(values)[None], bases, n_levels)[0]
+    with plain_settings():
+        row = _measure(as_tensor(values)[None], bases, n_levels)[0]
     return dict(zip(MEASURES, row.tolist(), strict=True))
 
 
@@ -221,10 +223,9 @@ def sample_network_complexity(
     settings = {name: plain_numbers(value) for name, value in settings.items()}
     n_networks = check_count("n_networks", n_networks, 1, owner)
     n_points, n_levels = _checked_grid(n_points, n_levels, owner)
-    sampler = _Sampler(
-        n_networks, n_points, n_levels, draw_seed(checked_random_state(random_state, owner))
-    )
-    with one_thread():
+    seed = draw_seed(checked_random_state(random_state, owner))
+    with plain_settings():
+        sampler = _Sampler(n_networks, n_points, n_levels, seed)
         stacks = sampler.stacks(settings)
         stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
         rows = [sampler.measure(settings, numbers) for numbers in stacks]
@@ -294,14 +295,13 @@ def complexity_sweep(
         BASELINE,
         partial(_check_settings, owner=owner),
     )
-    sampler = _Sampler(
-        n_networks, n_points, n_levels, draw_seed(checked_random_state(random_state, owner))
-    )
+    seed = draw_seed(checked_random_state(random_state, owner))
     # The baseline is a level of most factors: measured once.
     distinct = {key_of(settings): settings for *_, settings in points}
-    work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
     measured = {key: [] for key in distinct}
-    with one_thread():
+    with plain_settings():
+        sampler = _Sampler(n_networks, n_points, n_levels, seed)
+        work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
         for key, numbers in progress_bar(work, len(work), "random networks", verbose):
             measured[key].append(sampler.measure(distinct[key], numbers))
     columns = {key: _columns(np.concatenate(rows)) for key, rows in measured.items()}

@@ -12,7 +12,7 @@ import torch
 from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
 from skibias._numbers import check_count
-from skibias._runtime import draw_seed, one_thread, progress_bar
+from skibias._runtime import draw_seed, plain_settings, progress_bar
 from skibias._sklearn_compat import checked_random_state
 from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
@@ -140,7 +140,7 @@ def transformer_sweep(
     stacks = [range(start, min(start + STACK_SIZE, n_networks)) for start in starts]
     work = [(key, stack) for key in distinct for stack in stacks]
     phrases = {key: [] for key in distinct}
-    with one_thread():
+    with plain_settings():
         unit = _random_phrases(n_symbols, length, seed)
         for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
             phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
