@@ -6,6 +6,7 @@ from fnmatch import fnmatch
 from typing import NoReturn
 
 import torch
+from sklearn.metrics import get_scorer
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -29,19 +30,17 @@ from skibias._skorch import EngineOptimizer
 WEIGHTS = "weights"  # the one parameter of the module that is trained
 # Of skorch's own callbacks and those of the final training.
 TAKEN_NAMES = ("epoch_timer", "train_loss", "valid_loss", "print_log")
-TAKEN_NAMES += ("averaged_validation", "progress", "ending")
-_NO_VALIDATION_SET = (
-    "it scores skorch's validation set, and there is none: averaged weights are judged instead. "
-    "Use 'valid_loss' and 'valid_error' of history_, or WeightTrajectory, whose estimator_at "
-    "gives the estimator of every epoch to be scored"
+TAKEN_NAMES += ("averaged_validation", "scores", "progress", "ending")
+_NO_BATCHES = (
+    "held-out rows are predicted once per epoch, by averaged weights. Use EpochScoring, or "
+    "'valid_loss' and 'valid_error' of history_"
 )
 _ONE_PARAMETER = (
     "all weights are one parameter, without which there is nothing to train. Use the 'activation' "
     "and 'input_activations' parameters for functions that are to stay as they are"
 )
 REFUSED = {
-    EpochScoring: _NO_VALIDATION_SET,
-    BatchScoring: _NO_VALIDATION_SET,
+    BatchScoring: _NO_BATCHES,
     Freezer: _ONE_PARAMETER,
     Unfreezer: _ONE_PARAMETER,
     LoadInitState: (
@@ -124,7 +123,23 @@ def _check_settings(callback: Callback, owner, early_stopping) -> None:
     if isinstance(callback, ParamMapper):
         _check_mapper(callback, owner)
     if isinstance(callback, PassthroughScoring) and not callback.on_train:
-        _refuse(owner, f"have on_train=True: {_NO_VALIDATION_SET}", callback)
+        _refuse(owner, f"have on_train=True: {_NO_BATCHES}", callback)
+    if isinstance(callback, EpochScoring):
+        _check_scoring(callback, owner, early_stopping)
+
+
+def _check_scoring(callback: EpochScoring, owner, early_stopping) -> None:
+    if callback.on_train:
+        rule = "have on_train=False: the held-out rows are scored, with averaged weights"
+        _refuse(owner, rule, callback)
+    if not early_stopping:
+        rule = "hold no EpochScoring where early_stopping=False holds out no rows"
+        _refuse(owner, rule, callback)
+    if isinstance(callback.scoring, str):
+        try:
+            get_scorer(callback.scoring)
+        except ValueError as error:
+            _refuse(owner, f"hold scores of scikit-learn ({error})", callback)
 
 
 def _check_monitor(callback, owner, early_stopping) -> None:
@@ -136,7 +151,7 @@ def _check_monitor(callback, owner, early_stopping) -> None:
 
 def _check_schedule(callback: LRScheduler, owner, early_stopping) -> None:
     """Make the schedule once, for an optimiser like that of training."""
-    weights = torch.zeros(1, requires_grad=True)
+    weights = torch.zeros(1, dtype=torch.float32, device="cpu").requires_grad_()
     try:
         policy = callback.policy
         if isinstance(policy, str):

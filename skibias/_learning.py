@@ -77,7 +77,7 @@ def learning_data(learner, rows: WeightedRows, encoding, outside=None) -> Learni
         rows = rows.append(*outside)
         split = listed_splits([_index_split(np.arange(n_rows), np.arange(n_rows, len(rows.X)))])
     elif is_fraction(learner.validation):
-        groups = None if groups is None else torch.as_tensor(groups)
+        groups = None if groups is None else as_tensor(groups)
         split = random_split(n_rows, learner.validation, groups)
     else:
         splits = _splits(learner, rows, is_classification=encoding.classes is not None)

@@ -128,9 +128,10 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         Networks trained in one stack; their outputs are averaged.
     callbacks : list of skorch callbacks or None, default=None
         Hooks of the final training, used as they are, not copied: callbacks, classes of them, or
-        pairs (name, callback). All weights are one parameter of theirs, "weights". Those that
-        need a validation set of skorch's (`EpochScoring`, `BatchScoring`) or parameters of single
-        layers (`Freezer`, `Unfreezer`), `LoadInitState` and `InputShapeSetter` are refused.
+        pairs (name, callback). All weights are one parameter of theirs, "weights". `EpochScoring`
+        scores all networks together on the held-out rows. Those that score batches
+        (`BatchScoring`) or need parameters of single layers (`Freezer`, `Unfreezer`),
+        `LoadInitState` and `InputShapeSetter` are refused.
     time_limit : float or None, default=None
         Seconds after which `fit` is to come to an end, about; what it has found by then is kept,
         and a `ConvergenceWarning` says what was cut. Learning ends by a quarter of the limit, the
@@ -464,7 +465,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         from skibias._skorch import FinalSettings
 
         return FinalSettings(
-            loss=problem.encoding.loss,
+            encoding=problem.encoding,
             label_smoothing=self.label_smoothing,
             optimizer=self.optimizer,
             learning_rate=self.learning_rate / choice.candidate.prefactor,
@@ -725,8 +726,7 @@ class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):
         return self._values(self._checked(X))
 
     def _values(self, X):
-        encoding = self._encoding_
-        values = self._outputs(X) * encoding.scale + encoding.mean
+        values = self._encoding_.decode(self._outputs(X))
         return values[:, 0] if self._one_dimensional_ else values
 
     def _judge(self, held_out) -> None:

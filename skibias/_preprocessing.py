@@ -171,7 +171,7 @@ def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
     n_rows = len(rows.X)
     n_held_out = min(max(round(fraction * n_rows), 1), n_rows - 1)
     if rows.groups is not None:
-        groups = torch.as_tensor(rows.groups)
+        groups = as_tensor(rows.groups)
         order = torch.randperm(int(groups.max()) + 1, generator=generator)
         return tuple(part.numpy() for part in split_groups(groups, order, n_held_out))
     classes = rows.y if stratify else np.zeros(n_rows, dtype=int)

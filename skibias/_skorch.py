@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from skibias._checkpoint import Stage
+from skibias._epoch_scores import HeldOutScores, epoch_scorings
 from skibias._numbers import check_index
+from skibias._targets import TargetEncoding
 from skibias._time_limit import Cut, Deadline
 from skibias.engine.episodes import Rows, chances, draw_epoch, gather_shared
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
@@ -37,7 +39,7 @@ from skibias.engine.training import (
 class FinalSettings(NamedTuple):
     """How the chosen network is trained."""
 
-    loss: str
+    encoding: TargetEncoding
     label_smoothing: float
     optimizer: str
     learning_rate: float
@@ -150,7 +152,11 @@ def _records(net) -> list[dict[str, Any]]:
 
 def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNet:
     """Return skorch's net around the engine's parts."""
-    callbacks = [("averaged_validation", averaging), *(settings.callbacks or [])]
+    callbacks = [("averaged_validation", averaging)]
+    scorings = epoch_scorings(settings.callbacks)
+    if scorings:  # before other callbacks, which may monitor a score
+        callbacks.append(("scores", HeldOutScores(scorings, averaging, settings.encoding)))
+    callbacks += settings.callbacks or []
     if settings.verbose:
         callbacks.append(("progress", _ProgressBar()))
     # Last, so that every other callback has seen the end of the epoch.
@@ -158,7 +164,7 @@ def _compose_net(module, averaging, ending, settings: FinalSettings) -> NeuralNe
     return NeuralNet(
         module,
         criterion=_MeanLoss,
-        criterion__loss=training_loss(settings.loss, settings.label_smoothing),
+        criterion__loss=training_loss(settings.encoding.loss, settings.label_smoothing),
         optimizer=EngineOptimizer,
         optimizer__name=settings.optimizer,
         optimizer__run=module.run,
@@ -329,7 +335,7 @@ class _AveragedValidation(Callback):
         self.model = model
         self.functions = functions
         self.validation = validation
-        self.loss = settings.loss
+        self.loss = settings.encoding.loss
         self.start: Judgement | None = None  # of training that goes on
 
     def on_train_begin(self, net, **kwargs):
@@ -354,10 +360,11 @@ class _AveragedValidation(Callback):
         predictions = predict_apart(
             self.model, averaged, self.functions, rows.inputs, net.module_.run
         )
+        self.outputs_ = predictions.mean(0)
         losses = LOSSES[self.loss](predictions, rows.targets, rows.weights)
         validation_loss = float(losses.nan_to_num(nan=np.inf).mean())
         # The networks are judged together, as they will predict.
-        judged = STOPPING_LOSSES[self.loss](predictions.mean(0), rows.targets, rows.weights)
+        judged = STOPPING_LOSSES[self.loss](self.outputs_, rows.targets, rows.weights)
         improved = np.isfinite(validation_loss) and float(judged) < self.judgement_.best
         lowest = min((epoch["valid_loss"] for epoch in net.history[:-1]), default=np.inf)
         net.history.record("valid_loss", validation_loss)

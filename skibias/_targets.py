@@ -61,6 +61,12 @@ class TargetEncoding(NamedTuple):
             return (numbers.reshape(len(numbers), -1) - self.mean) / scale
         return numbers if self.loss == "log_loss" else np.eye(len(self.classes))[numbers]
 
+    def decode(self, targets):
+        """Return labels of class numbers; values (n, o) of standardised ones."""
+        if self.classes is None:
+            return targets * self.scale + self.mean
+        return self.classes[targets]
+
 
 def guess_target_type(y, target_type):
     """Return "continuous" or "multiclass" (two classes included), as TargetEncoder would guess."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import skorch.callbacks
 import torch
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris, make_classification
 from skorch.callbacks import (
     BatchScoring,
     Callback,
@@ -35,7 +35,8 @@ from skorch.callbacks import (
 )
 from skorch.utils import freeze_parameter
 
-from skibias import LearnedActivationMLPClassifier
+from skibias import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias.callbacks import WeightTrajectory
 
 IRIS = load_iris(return_X_y=True)
 
@@ -210,6 +211,78 @@ class OwnScoring(EpochScoring):
     pass
 
 
+def double_share(model, X, y):
+    return 2 * (model.predict(X) == y).mean()
+
+
+def share_elsewhere(model, X, y):
+    return (model.predict(X[:3]) == y[:3]).mean()
+
+
+def test_epoch_scores_are_those_of_the_averaged_networks_on_held_out_rows():
+    X, y = make_classification(300, 5, flip_y=0.2, random_state=0)
+    labels = np.array(["no", "yes"])[y]
+    scorings = [
+        EpochScoring("accuracy", lower_is_better=False),
+        ("own", OwnScoring(double_share, lower_is_better=False)),
+        EpochScoring("roc_auc", lower_is_better=False, name="auc"),
+        EpochScoring("neg_log_loss", lower_is_better=False),
+        EpochScoring(None, lower_is_better=None, use_caching=False),
+    ]
+    trajectory = WeightTrajectory()
+    model = LearnedActivationMLPClassifier(
+        (8,), activation="tanh", max_iter=4, random_state=0, callbacks=[*scorings, trajectory]
+    ).fit(X, labels)
+    for record in model.history_:
+        assert record["accuracy"] == pytest.approx(1 - record["valid_error"], abs=1e-3)
+        assert record["double_share"] == 2 * record["accuracy"] == 2 * record["score"]
+        assert 0.3 < record["auc"] < 1 and -1.5 < record["neg_log_loss"] < 0
+    scores = [record["accuracy"] for record in model.history_]
+    best = [record["accuracy_best"] for record in model.history_]
+    assert best == [score > max([0, *scores[:n]]) for n, score in enumerate(scores)]
+    assert scorings[0].best_score_ == max(scores)
+
+
+def test_epoch_scores_of_values_are_in_the_units_of_y():
+    X, y = load_diabetes(return_X_y=True)
+    score = EpochScoring("neg_root_mean_squared_error", lower_is_better=False, name="rmse")
+    model = LearnedActivationMLPRegressor(
+        (8,), activation="tanh", max_iter=3, random_state=0, callbacks=[score]
+    ).fit(X, y)
+    for record in model.history_:
+        assert -record["rmse"] == pytest.approx(np.std(y) * record["valid_error"] ** 0.5, rel=1e-4)
+
+
+def test_a_monitor_may_be_a_score():
+    X, y = load_iris(return_X_y=True)
+    callbacks = [
+        EpochScoring("accuracy", lower_is_better=False),
+        EarlyStopping(monitor="accuracy", lower_is_better=False, patience=2),
+    ]
+    model = LearnedActivationMLPClassifier(
+        (8,), activation="tanh", max_iter=50, random_state=0, callbacks=callbacks
+    ).fit(X, y)
+    assert 2 < model.n_iter_ < 50
+
+
+def test_a_score_of_other_rows_is_refused():
+    X, y = load_iris(return_X_y=True)
+    model = LearnedActivationMLPClassifier(
+        (8,), activation="tanh", max_iter=2, callbacks=[EpochScoring(share_elsewhere)]
+    )
+    with pytest.raises(ValueError, match="'scoring' parameter of EpochScoring"):
+        model.fit(X, y)
+
+
+def test_epochs_cannot_be_scored_without_held_out_rows():
+    X, y = load_iris(return_X_y=True)
+    model = LearnedActivationMLPClassifier(
+        (8,), activation="tanh", callbacks=[EpochScoring("accuracy")], early_stopping=False
+    )
+    with pytest.raises(ValueError, match="'callbacks' parameter.*EpochScoring.*early_stopping"):
+        model.fit(X, y)
+
+
 class OwnCheckpoint(Checkpoint):
     pass
 
@@ -220,12 +293,10 @@ class NoDefaults(Callback):
 
 
 REFUSED = [
-    (EpochScoring("accuracy"), "EpochScoring.*'valid_error' of history_"),
-    (EpochScoring, "EpochScoring"),
-    (("score", EpochScoring("accuracy")), "EpochScoring"),
-    (EpochScoring("accuracy", on_train=True), "EpochScoring"),
-    (OwnScoring("accuracy"), "EpochScoring"),
-    (OwnScoring, "EpochScoring"),
+    (EpochScoring, "without parameters"),
+    (EpochScoring("accuracy", on_train=True), "on_train=False"),
+    (OwnScoring("accuracy", on_train=True), "on_train=False"),
+    (("score", EpochScoring("acuracy")), "scores of scikit-learn.*acuracy"),
     (BatchScoring("accuracy", on_train=True), "BatchScoring"),
     (PassthroughScoring("valid_loss"), "on_train=True"),
     (PassthroughScoring, "without parameters"),
