@@ -140,8 +140,8 @@ def test_files_import_from_their_own_row_and_those_above():
     assert upwards == []
 
 
-def test_skorch_is_known_to_the_final_training_and_the_check_of_its_callbacks():
-    assert files_importing("skorch") == ["_callbacks.py", "_skorch.py"]
+def test_skorch_is_known_to_the_final_training_and_what_serves_its_callbacks():
+    assert files_importing("skorch") == ["_callbacks.py", "_epoch_scores.py", "_skorch.py"]
 
 
 def test_openml_is_known_to_one_file_of_the_datasets():
