@@ -412,8 +412,9 @@ def check_outputs(model, X):
     methods = ("predict", "predict_proba", "decision_function", "transform")
     found = {name: getattr(model, name)(X) for name in methods if hasattr(model, name)}
     for values in found.values():
+        values = np.asarray(values)  # the transformer's may be a frame
         assert len(values) == len(X)
-        if np.asarray(values).dtype.kind == "f":
+        if values.dtype.kind == "f":
             assert np.isfinite(values).all()
     if "predict_proba" in found:
         assert set(found["predict"]) <= set(model.classes_)
