@@ -413,7 +413,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
                 Functions(inputs=input_tables(columns, problem.device)),
                 torch.stack([draw_weights(architecture, own) for own in streams]),
                 take_rows(rows, train),
-                _judging_rows(rows, problem.held_out) if self.early_stopping else None,
+                _judging_rows(rows, problem) if self.early_stopping else None,
                 stream(problem.seed, "final batches"),
                 self._final_settings(problem, choice, len(train)),
                 run,
@@ -427,7 +427,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         self.best_validation_score_ = None
         self._calibration_ = uncalibrated(self.label_smoothing, len(train))
         if self.early_stopping:
-            self._judge(problem.rows.take(problem.held_out))
+            self._judge(problem.rows.alone(problem.held_out))
         return final.cut
 
     def _keep_networks(self, architecture, tables, weights) -> None:
@@ -751,7 +751,8 @@ def take_rows(rows, numbers):
     return type(rows)(*(part[index] for part in rows))
 
 
-def _judging_rows(rows, numbers):
-    """Return the rows with these numbers, with weights of mean one: errors are then shares."""
-    judging = take_rows(rows, numbers)
-    return judging._replace(weights=judging.weights / judging.weights.mean())
+def _judging_rows(rows, problem: Problem):
+    """Return the held-out rows with weights of mean one, so that errors are shares."""
+    weights = problem.rows.alone(problem.held_out).weights
+    judging = take_rows(rows, problem.held_out)
+    return judging._replace(weights=as_tensor(weights).to(judging.weights))

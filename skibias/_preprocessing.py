@@ -108,6 +108,11 @@ class WeightedRows(NamedTuple):
             groups = np.unique(groups[index], return_inverse=True)[1]
         return WeightedRows(self.X[index], self.y[index], self.weights[index], groups)
 
+    def alone(self, index) -> WeightedRows:
+        """The rows with these numbers, their weights relative to their own mean."""
+        rows = self.take(index)
+        return rows._replace(weights=rows.weights / rows.weights.mean())
+
     def append(self, X, y) -> WeightedRows:
         """These rows and others of weight one, without groups."""
         return WeightedRows(

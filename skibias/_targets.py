@@ -11,6 +11,9 @@ from sklearn.utils.multiclass import type_of_target
 
 from skibias._preprocessing import WeightedRows, in_canonical_order
 
+# Share of the range of values that they are scaled by at least: less is that of heavy rows beside
+# which the others weigh nothing, and whose own values would then be too large for the networks.
+LEAST_SPREAD = 1e-6
 TARGET_TYPES = ("auto", "binary", "multiclass", "continuous")
 
 
@@ -188,7 +191,9 @@ def value_encoding(y, weights, loss="auto"):
     mean = np.average(scaled, axis=0, weights=weights)
     scale = np.sqrt(np.average((scaled - mean) ** 2, axis=0, weights=weights))
     # A constant, up to rounding, is predicted as it is.
-    constant = np.ptp(scaled, axis=0) <= 10 * np.finfo(float).eps
+    extent = np.ptp(scaled, axis=0)
+    constant = extent <= 10 * np.finfo(float).eps
+    scale = np.maximum(scale, LEAST_SPREAD * extent)
     mean = np.where(constant, columns[0], np.ldexp(mean, exponents))
     scale = np.where(constant, 0.0, np.ldexp(scale, exponents))
     return TargetEncoding(None, mean, scale, "squared_error")

@@ -28,6 +28,29 @@ class Mutation(NamedTuple):
 
 MUTATIONS = [
     Mutation(
+        "weights: a batch is not divided by its own",
+        "losses.py",
+        "return (row_losses * weights).mean(-1)",
+        "return (row_losses * weights).sum(-1) / weights.sum(-1)",
+        "test_engine_losses.py::test_a_batch_with_a_heavy_row_has_a_greater_loss",
+    ),
+    Mutation(
+        "weights: rows that are drawn more often count less",
+        "episodes.py",
+        "return Draw(rows[drawn], own.mean() / own[drawn])",
+        "return Draw(rows[drawn])",
+        "test_engine_episodes.py::"
+        "test_batches_drawn_by_chance_have_the_weighted_mean_and_no_row_counts_much",
+    ),
+    Mutation(
+        "weights: shorter batches of a stack",
+        "episodes.py",
+        "factors[network, :n_rows] = own * (longest / n_rows)",
+        "factors[network, :n_rows] = own",
+        "test_engine_episodes.py::"
+        "test_padding_of_shorter_batches_has_weight_zero_and_no_say_in_the_loss",
+    ),
+    Mutation(
         "spline evaluation: the cell of an argument",
         "splines.py",
         "offset = 1 - grid.low[trailing] * inverse_step",

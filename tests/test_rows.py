@@ -217,6 +217,15 @@ def test_fits_with_one_very_heavy_row_are_stable(kind):
     assert np.isfinite(model.candidates_["validation_score"]).any()
 
 
+@pytest.mark.parametrize("kind", [LearnedActivationMLPClassifier, LearnedActivationMLPRegressor])
+def test_a_row_beside_which_others_are_nothing_does_not_break_a_fit(kind):
+    X, y = make_classification(200, 4, random_state=0)
+    weights = np.where(np.arange(200) == 7, 1e200, 1.0)
+    model = kind((8,), activation="tanh", max_iter=3, random_state=0).fit(X, y, weights)
+    assert np.isfinite(model.predict(X)).all()
+    assert np.isfinite(model.best_validation_score_)
+
+
 def test_learned_functions_take_heavy_rows_too():
     X, y = make_classification(300, 3, n_informative=3, n_redundant=0, random_state=0)
     weights = np.where(np.arange(300) < 3, 1e4, 1.0)
