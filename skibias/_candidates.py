@@ -35,7 +35,7 @@ from skibias.engine.training import (
 )
 
 PREFACTORS = (1.0, 2.0, 4.0, 8.0)
-SCREENING_WIDTH = 64  # learned functions carry over to wider networks (P 3.3)
+SCREENING_WIDTH = 64  # learned functions carry over to wider networks (Teney et al. 2025, 3.3)
 # At the rate of wide networks, narrow ones are far from trained after so few steps, and the
 # ranking would favour candidates that merely learn quickly.
 NARROW_RATE = 3.0
@@ -115,7 +115,7 @@ def learner_plan(learner, n_rows: int) -> TrainingPlan:
 
 
 def fixed_candidates(prefactors: Sequence[float]) -> list[Candidate]:
-    """Return ReLU and tanh(prefactor * x) (P 3.3)."""
+    """Return ReLU and tanh(prefactor * x) (Teney et al. 2025, section 3.3)."""
     relu = Candidate("relu", (FixedActivation("relu"),))
     return [relu] + [
         Candidate(f"tanh({prefactor:g}x)", (FixedActivation("tanh", prefactor),), None, prefactor)

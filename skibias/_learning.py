@@ -33,8 +33,8 @@ from skibias.engine.metalearn import MetaSettings, Task
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
 
-ACTIVATION_KNOTS = 50  # P App. C
-ACTIVATION_OUTER_RATE = 0.2  # upper end of P App. C: [0.01, 0.2]
+ACTIVATION_KNOTS = 50  # Teney et al. 2025, App. C
+ACTIVATION_OUTER_RATE = 0.2  # upper end of [0.01, 0.2] in Teney et al. 2025, App. C
 INPUT_KNOTS = 65  # eight runs of eight cells
 INPUT_OUTER_RATE = 0.01  # of normalised steps
 

@@ -44,10 +44,11 @@ def make_scaler(scaling, n_rows):
     Parameters
     ----------
     scaling : {"quantile", "robust", "minmax", "standard"} or None
-        "quantile": ranks spread evenly over [-1, 1]; "robust": median 0 and interquartile range
-        1, values far outside drawn in smoothly to (-3, 3), and where most values are the same,
-        the median distance of the others 1; "minmax": linear to [-1, 1] (P E.4); "standard":
-        zero mean and unit variance; None: columns as they are.
+        "quantile": ranks spread evenly over [-1, 1]. "robust": median 0, interquartile range 1,
+        and values far outside drawn in smoothly to (-3, 3), as in RealMLP (Holzmüller et al.
+        2024); where the quartiles are equal, the median distance of the other values is 1.
+        "minmax": linear to [-1, 1] (Teney et al. 2025, E.4). "standard": zero mean and unit
+        variance. None: columns as they are.
     n_rows : int
         Rows it will be fitted to.
     """
@@ -89,7 +90,7 @@ def _spread(x, median, low, high) -> float:
 
 
 def _soft_clip(x):
-    """Map the line to (-limit, limit), slope 1 at zero."""
+    """Map the line to (-limit, limit), slope 1 at zero (Holzmüller et al. 2024)."""
     return x / np.hypot(1, x / SOFT_LIMIT)
 
 
@@ -233,7 +234,7 @@ def knot_positions(X, knots: Sequence[np.ndarray]):
 
 
 def identity_values(knots: Sequence[np.ndarray], width, scaling):
-    """Return (d, width, 1) heights that only scale a column to [-1, 1] (P 3.3).
+    """Return (d, width, 1) heights that scale a column to [-1, 1] (Teney et al. 2025, section 3.3).
 
     ``scaling`` "minmax" is linear; "quantile" spreads the knots, which are quantiles, evenly.
     """
@@ -245,7 +246,7 @@ def identity_values(knots: Sequence[np.ndarray], width, scaling):
 
 
 def ramp_values(knots: Sequence[np.ndarray], width, n_channels):
-    """Return (d, width, n_channels) heights of a piecewise-linear encoding.
+    """Return (d, width, n_channels) heights of a piecewise-linear encoding (Gorishniy et al. 2022).
 
     Channel k rises from -1 to 1 over the k-th of ``n_channels`` runs of knots, and is flat
     elsewhere.

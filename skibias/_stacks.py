@@ -187,7 +187,7 @@ class _Recorder:
 
     Staggered networks differ in age, so their loss is judged by its mean over one life span: the
     functions with the lowest such mean are kept. Episodic runs stop by themselves; their last
-    functions count, as in P Algorithm 1.
+    functions count, as in Algorithm 1 of Teney et al. 2025.
     """
 
     def __init__(self, functions, settings, keeps_best, snapshot_steps):

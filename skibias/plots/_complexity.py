@@ -25,7 +25,7 @@ MARKERS = "osD^vP*X<>"  # beside colours
 
 
 class ComplexityDisplay:
-    """Scores of models against the complexity of the functions they implement (P Fig. 6).
+    """Scores of models against the complexity of their functions (Teney et al., CVPR 2025, Fig. 6).
 
     Make one with `from_estimators` or `from_report`; the constructor takes what is ready to draw,
     and keeps all its parameters as attributes.

@@ -22,7 +22,7 @@ OWNER = "FunctionSliceDisplay"
 SHOWN_SHARE = (0.01, 0.99)  # quantiles of a column between which it is shown
 PLANE_RANGE = (-0.25, 1.25)  # of the plane through three rows, in steps between them
 SIZE = (4.3, 3.4)  # inches
-COLOR_MAP = "Greys"  # as P Fig. 7c
+COLOR_MAP = "Greys"  # as in Fig. 7c of Teney et al. 2025
 POINT_COLOR = "C1"
 RESPONSE_NAMES = {
     "decision_function": "decision function",
@@ -32,7 +32,9 @@ RESPONSE_NAMES = {
 
 
 class FunctionSliceDisplay:
-    """Values of an estimator along a path, or over a plane, through rows of the data (P Fig. 7c).
+    """Values of an estimator along a path, or over a plane, through rows of the data.
+
+    The plane is that of Fig. 7c in Teney et al., CVPR 2025.
 
     Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
     parameters as attributes.

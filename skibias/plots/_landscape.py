@@ -37,7 +37,7 @@ LOG_RANGE = 30  # ratio of losses from which colours follow their logarithm
 
 
 class LandscapeDisplay:
-    """Loss and TV complexity over a plane in the space of a network's weights (P Fig. 7).
+    """Loss and TV complexity over a plane of weights (Teney et al., CVPR 2025, Fig. 7).
 
     Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
     parameters as attributes.
