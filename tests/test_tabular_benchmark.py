@@ -444,6 +444,16 @@ def cell(frame, column, **where):
     return value
 
 
+def test_probabilities_are_means_over_splits_and_the_lowest_loss_is_first():
+    scores = {("a", "relu"): [0.5, 0.7], ("b", "relu"): [0.3, 0.3], ("a", "tanh"): [0.4, 0.4]}
+    scores |= {("b", "tanh"): [0.2, 0.4], ("a", "linear"): [None, None]}
+    frame = frame_of(scores, "test_log_loss", test_calibration_error=0.0126)
+    frame["test_log_loss"] = frame["test_log_loss"].astype(float)
+    _, _, *lines = make_report.probability_table(frame).splitlines()
+    assert lines[0] == "| tanh | 0.3500 | 0.0126 | 0.400, 0.013 | 0.300, 0.013 |"
+    assert [line.split(" | ")[0] for line in lines] == ["| tanh", "| relu"]
+
+
 def test_means_have_standard_errors_over_splits():
     found = frame_of({("a", "relu"): [0.7, 0.8, 0.9], ("a", "tanh"): [0.5]})
     by_set = comparison.means_over_splits(found, "test_score")

@@ -89,6 +89,29 @@ def score_table(results, task):
     return markdown_table(["model", "mean rank", mean, *values.index], rows)
 
 
+def probability_table(results):
+    """Return the table of log losses and calibration errors, the lowest mean log loss first.
+
+    Models without probabilities are left out.
+    """
+    results = results.dropna(subset=["test_log_loss"])
+    means = {
+        column: results.groupby(["model", "set"])[column].mean().unstack()
+        for column in ("test_log_loss", "test_calibration_error")
+    }
+    losses, errors = means.values()
+    order = losses.mean(axis=1).sort_values().index
+
+    def cells(model):
+        return [f"{losses.loc[model, name]:.3f}, {errors.loc[model, name]:.3f}" for name in losses]
+
+    rows = [
+        [model, f"{losses.loc[model].mean():.4f}", f"{errors.loc[model].mean():.4f}", *cells(model)]
+        for model in order
+    ]
+    return markdown_table(["model", "log loss", "calibration error", *losses.columns], rows)
+
+
 def difference_table(by_set, over_sets):
     """Return the table of differences to a reference, by set and over sets."""
     names = sorted(by_set["set"].unique())
@@ -154,6 +177,12 @@ def add_scores(report, results, task):
     column, greater_is_better = comparison.metric(task)
     metric = "Accuracy on test rows, %." if task == CLASSIFICATION else "RMSE on test rows."
     report.add(f"{metric} {LEGEND}", score_table(results, task))
+    if results["test_log_loss"].notna().any():
+        report.add(
+            "### Probabilities",
+            "Log loss and calibration error on test rows, means over splits.",
+            probability_table(results),
+        )
     values = comparison.wide(comparison.means_over_splits(results, column))
     n_sets, n_models = values.shape
     if n_sets < 2 or n_models < 2:
