@@ -1,6 +1,6 @@
 # Commands for an environment with the extras plots, test, dev and docs:
 # python -m pip install -c constraints.txt -e ".[plots,test,dev,docs]"
-.PHONY: lint test docs build coverage mutations
+.PHONY: lint test docs build coverage mutations frozen
 
 lint:
 	ruff check .
@@ -21,3 +21,6 @@ coverage:
 
 mutations:
 	python tests/mutations.py
+
+frozen:
+	python tests/frozen_results.py
