@@ -103,6 +103,11 @@ def test_scores_of_the_tabular_benchmark(task):
     assert make_report.score_table(shared(task), task) in page("docs/tabular.md")
 
 
+def test_probabilities_of_the_tabular_benchmark():
+    results = comparison.successful(comparison.read_results(RESULTS / "probabilities.csv"))
+    assert make_report.probability_table(results) in page("docs/tabular.md")
+
+
 @pytest.mark.parametrize("task", [CLASSIFICATION, REGRESSION])
 def test_differences_of_the_tabular_benchmark(task):
     column, greater_is_better = comparison.metric(task)
