@@ -1,61 +1,74 @@
 """From the logits of networks to probabilities that can be trusted.
 
-Notation: logits and probabilities (n, k) of n rows and k classes.
+Notation: logits and probabilities (n, k) of n rows and k classes; m ways to probabilities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
+from skibias._targets import TargetEncoding
+
 # The logarithm of the temperature is thought to lie about so far from zero before rows are seen:
 # few held-out rows that are all predicted well would ask for one of zero.
 TEMPERATURE_SPREAD = 0.5
 TEMPERATURE_LIMIT = 3.0  # of its logarithm
+# What the shares of the mixture are thought to be before rows are seen, in numbers of rows.
+PRIOR_SHARES = (0.45, 0.45, 0.1)
+MIXTURE_STEPS = 200
 
 
 class Calibration(NamedTuple):
     """How logits become probabilities.
 
     Networks that are trained with smoothed labels approach ``q = (1 - s) p + s / k`` where the
-    classes have probabilities p. Two ways lead back: solving for p, which is exact where q is; and
-    a temperature T, which suits logits that are too large or too small everywhere. In the mean of
-    both, the faults of one are halved, and the order of the classes stays as it is.
+    classes have probabilities p. Three ways lead to p: solving for it, which is exact where q is;
+    a temperature, which suits logits that are too large or too small everywhere; and the
+    frequencies of the classes, for networks that have learned nothing. What is returned is a
+    mixture of the three.
     """
 
+    frequencies: np.ndarray  # (k,)
     smoothing: float = 0.0  # s
-    lowest: float = 0.0  # what solving for p gives at least; one over the training rows
-    equal_share: float = 0.0  # then mixed with equal probabilities
-    temperature: float | None = None  # None: no rows to find it on, so only p is solved for
+    lowest: float = 0.0  # what solving for p gives at least
+    temperature: float = 1.0
+    shares: tuple[float, float, float] = (1.0, 0.0, 0.0)  # of the three ways
 
     def probabilities(self, logits) -> np.ndarray:
         """Return the probabilities of the classes."""
-        solved = self._solved(logits)
-        if self.temperature is None:
-            return solved
-        return (solved + softmax(logits / self.temperature, axis=1)) / 2
+        mixed = sum(share * way for share, way in zip(self.shares, self.ways(logits), strict=True))
+        return mixed / mixed.sum(axis=1, keepdims=True)
+
+    def ways(self, logits) -> Iterator[np.ndarray]:
+        """Yield the probabilities (n, k), or (k,) that all rows share, of every way."""
+        yield self._solved(logits)
+        yield softmax(logits / self.temperature, axis=1)
+        yield self.frequencies
 
     def _solved(self, logits) -> np.ndarray:
-        """Return (q - s / k) / (1 - s), mixed with equal probabilities."""
-        n_classes = logits.shape[1]
+        """Return (q - s / k) / (1 - s)."""
         smoothed = softmax(logits, axis=1)
-        unsmoothed = (smoothed - self.smoothing / n_classes) / (1 - self.smoothing)
-        unsmoothed = np.maximum(unsmoothed, self.lowest)
-        unsmoothed /= unsmoothed.sum(axis=1, keepdims=True)
-        return (1 - self.equal_share) * unsmoothed + self.equal_share / n_classes
+        solved = (smoothed - self.smoothing / logits.shape[1]) / (1 - self.smoothing)
+        solved = np.maximum(solved, self.lowest)
+        return solved / solved.sum(axis=1, keepdims=True)
 
 
-def uncalibrated(smoothing, n_rows) -> Calibration:
-    """Return what only undoes the smoothing of labels, of networks that were trained on n rows."""
+def uncalibrated(encoding: TargetEncoding, smoothing, n_rows) -> Calibration:
+    """Return what only undoes the smoothing of labels, of networks that were trained on n rows.
+
+    No probability is then below one over the rows: so little cannot be told from them.
+    """
     lowest = 1 / n_rows if smoothing else np.finfo(float).tiny
-    return Calibration(smoothing, lowest)
+    return Calibration(encoding.frequencies, smoothing, lowest)
 
 
 def fit_calibration(logits, classes, weights, prior: Calibration) -> Calibration:
-    """Return the calibration with the share and the temperature that suit held-out rows best.
+    """Return the calibration with the temperature and the shares that suit held-out rows best.
 
     Parameters
     ----------
@@ -69,18 +82,26 @@ def fit_calibration(logits, classes, weights, prior: Calibration) -> Calibration
     rows = np.arange(len(classes))
     weights = weights / weights.mean()
 
-    def loss_of_share(share):
-        solved = prior._replace(equal_share=share).probabilities(logits)
-        return -np.sum(weights * np.log(solved[rows, classes]))
-
-    def loss_of_temperature(log_temperature):
+    def loss(log_temperature):
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
         surprise = 0.5 * (log_temperature / TEMPERATURE_SPREAD) ** 2
         return surprise - np.sum(weights * scaled[rows, classes])
 
-    # Both losses have one minimum; that of the share may lie at zero, which the search never meets.
-    share = minimize_scalar(loss_of_share, bounds=(0, 1), options={"xatol": 1e-6}).x
-    share = min(share, 0.0, key=loss_of_share)
     bounds = (-TEMPERATURE_LIMIT, TEMPERATURE_LIMIT)
-    temperature = np.exp(minimize_scalar(loss_of_temperature, bounds=bounds).x)
-    return prior._replace(equal_share=float(share), temperature=float(temperature))
+    temperature = np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x)
+    tempered = prior._replace(temperature=float(temperature))
+    ways = [np.broadcast_to(way, logits.shape) for way in tempered.ways(logits)]
+    likelihoods = np.stack([way[rows, classes] for way in ways])
+    return tempered._replace(shares=_mixture_shares(likelihoods, weights))
+
+
+def _mixture_shares(likelihoods, weights) -> tuple[float, ...]:
+    """Return the most probable shares of a mixture, given likelihoods (m, n), by EM."""
+    prior = np.array(PRIOR_SHARES)
+    shares = prior / prior.sum()
+    for _ in range(MIXTURE_STEPS):
+        parts = shares[:, None] * likelihoods
+        parts /= np.maximum(parts.sum(axis=0), np.finfo(float).tiny)
+        shares = prior + parts @ weights
+        shares /= shares.sum()
+    return tuple(shares.tolist())

@@ -26,7 +26,13 @@ from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import chances, stream
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, training_loss
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights
+from skibias.engine.networks import (
+    Architecture,
+    Functions,
+    Model,
+    add_to_outputs,
+    draw_weights,
+)
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.training import (
     StackRows,
@@ -311,7 +317,9 @@ def _train_stack(candidates, model, functions, stack: StackRows, contest: Contes
         draw_weights(model.architecture, stream(contest.seed, "candidate", copy))
         for copy in range(n_copies)
     ]
-    weights = torch.stack(starts * len(candidates)).to(contest.device)
+    outputs = as_tensor(contest.encoding.start(plan.label_smoothing))
+    weights = add_to_outputs(torch.stack(starts * len(candidates)), model.architecture, outputs)
+    weights = weights.to(contest.device)
     prefactors = torch.tensor([own.prefactor for own in candidates], dtype=torch.float32)
     rates = (plan.learning_rate / prefactors).repeat_interleave(n_copies)[:, None]
     settings = TrainingSettings(

@@ -37,7 +37,7 @@ from skibias._preprocessing import (
     CHOOSING_ROWS,
     SCALINGS,
     NetworkColumns,
-    held_out_rows,
+    hold_out,
     make_scaler,
     subsample,
 )
@@ -390,7 +390,7 @@ def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
         rows = rows.take(subsample(np.arange(len(rows.X)), limit, seed, "learning rows"))
     rows = rows._replace(X=scaler.transform(rows.X))
     if is_fraction(learner.validation):
-        kept, held_out = held_out_rows(rows, HELD_OUT_FRACTION, seed, is_classification)
+        rows, kept, held_out = hold_out(rows, HELD_OUT_FRACTION, seed, is_classification)
         data = learning_data(learner, rows.take(kept), encoding)
         folds, compared = [(kept, held_out)], rows
     else:

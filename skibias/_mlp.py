@@ -66,6 +66,7 @@ from skibias.engine.networks import (
     INPUT_RATE,
     Functions,
     Model,
+    add_to_outputs,
     draw_weights,
     hidden_layers,
     unpack_layers,
@@ -406,12 +407,14 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
             network_learner(self).spectral_normalization,
         )
         streams = [stream(problem.seed, "network", number) for number in range(self.n_estimators)]
+        weights = torch.stack([draw_weights(architecture, own) for own in streams])
+        outputs = as_tensor(problem.encoding.start(self.label_smoothing))
         with worker_threads(min(problem.n_threads, self.n_estimators)) as run:
             training = partial(
                 train_networks,
                 Model(architecture, self._activation()),
                 Functions(inputs=input_tables(columns, problem.device)),
-                torch.stack([draw_weights(architecture, own) for own in streams]),
+                add_to_outputs(weights, architecture, outputs),
                 take_rows(rows, train),
                 _judging_rows(rows, problem) if self.early_stopping else None,
                 stream(problem.seed, "final batches"),
@@ -425,7 +428,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         self.history_ = final.history
         self.n_iter_ = len(final.history)
         self.best_validation_score_ = None
-        self._calibration_ = uncalibrated(self.label_smoothing, len(train))
+        self._calibration_ = uncalibrated(problem.encoding, self.label_smoothing, len(train))
         if self.early_stopping:
             self._judge(problem.rows.alone(problem.held_out))
         return final.cut
@@ -467,6 +470,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         return FinalSettings(
             encoding=problem.encoding,
             label_smoothing=self.label_smoothing,
+            counts_errors=problem.rows.weigh_alike(),
             optimizer=self.optimizer,
             learning_rate=self.learning_rate / choice.candidate.prefactor,
             batch_size=resolve_batch_size(self.batch_size, n_rows),
@@ -645,10 +649,10 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return the probability of every class.
 
-        The smoothing of labels is undone, and the logits are scaled by a temperature; the mean of
-        both ways is returned. The temperature, and how much of equal probabilities is mixed in, are
-        those that suit the held-out rows best. With ``early_stopping=False`` there are none, and
-        only the smoothing is undone.
+        The smoothing of labels is undone in one way, and the logits are divided by a temperature
+        in another. Both are mixed with each other and with the frequencies of the classes. The
+        temperature and the shares are those that suit the held-out rows best. With
+        ``early_stopping=False`` there are none, and only the smoothing is undone.
 
         Parameters
         ----------
@@ -673,17 +677,17 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         -------
         ndarray of shape (n_samples,)
         """
-        outputs = self._outputs(self._checked(X))
-        return self._encoding_.classes[outputs.argmax(1)]
+        return self._encoding_.classes[self.predict_proba(X).argmax(1)]
 
     def _judge(self, held_out) -> None:
         """Score the networks on held-out rows, and calibrate their probabilities."""
         logits = self._outputs(held_out.X)
-        score = accuracy_score(held_out.y, logits.argmax(1), sample_weight=held_out.weights)
-        self.best_validation_score_ = float(score)
         self._calibration_ = fit_calibration(
             logits, held_out.y, held_out.weights, self._calibration_
         )
+        predicted = self._calibration_.probabilities(logits).argmax(1)
+        score = accuracy_score(held_out.y, predicted, sample_weight=held_out.weights)
+        self.best_validation_score_ = float(score)
 
 
 class LearnedActivationMLPRegressor(RegressorMixin, _LearnedActivationMLP):

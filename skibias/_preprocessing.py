@@ -27,6 +27,9 @@ CHOOSING_ROWS, CHOOSING_HELD_OUT = 50_000, 10_000
 SOFT_LIMIT = 3.0  # of robustly scaled columns
 ROUNDING = 1e-12  # relative to a value: not more than errors of its last digits add up to
 MAX_QUANTILES = 1000
+# Rows are heavy that weigh so many times as much as their class in the mean, and of which fewer
+# than so many make up what is held out.
+HEAVY_IN_CLASS, FEW_HEAVY = 2.0, 30
 CLOSEST_KNOTS = 1e-290  # slopes between knots further apart than this stay finite
 _GOLDEN_RATIO = np.uint64(0x9E3779B97F4A7C15)  # as in Fibonacci hashing
 
@@ -109,6 +112,10 @@ class WeightedRows(NamedTuple):
             groups = np.unique(groups[index], return_inverse=True)[1]
         return WeightedRows(self.X[index], self.y[index], self.weights[index], groups)
 
+    def weigh_alike(self) -> bool:
+        """Whether all rows have the same weight."""
+        return bool((self.weights == self.weights[0]).all())
+
     def alone(self, index) -> WeightedRows:
         """The rows with these numbers, their weights relative to their own mean."""
         rows = self.take(index)
@@ -154,12 +161,54 @@ def subsample(numbers: np.ndarray, limit: int, seed: int, name: str) -> np.ndarr
     return np.sort(numbers[chosen.numpy()])
 
 
+class HeldOut(NamedTuple):
+    """Rows, and which of them train and judge networks."""
+
+    rows: WeightedRows
+    train: np.ndarray  # row numbers, sorted
+    held_out: np.ndarray
+
+
+def hold_out(rows: WeightedRows, fraction, seed, stratify) -> HeldOut:
+    """Hold out rows as `held_out_rows`, and of very heavy ones a share of the weight.
+
+    Few rows that weigh more than all others would judge networks alone, or train them alone. As
+    many copies of weight one would do, they stand on both sides. Rows that are heavy because their
+    class is rare are not meant: beside others of their class they are light.
+    """
+    heavy = np.flatnonzero(_are_heavy(rows, fraction, stratify))
+    if len(heavy) == 0 or rows.groups is not None:
+        return HeldOut(rows, *held_out_rows(rows, fraction, seed, stratify))
+    n_rows = len(rows.X)
+    light = np.setdiff1d(np.arange(n_rows), heavy)
+    train = held_out = light
+    if len(light) > 1:
+        train, held_out = (
+            light[part] for part in held_out_rows(rows.take(light), fraction, seed, stratify)
+        )
+    rows = rows.take(np.r_[np.arange(n_rows), heavy])
+    copies = np.arange(n_rows, len(rows.X))
+    rows.weights[heavy] *= 1 - fraction
+    rows.weights[copies] *= fraction
+    rows = rows._replace(weights=rows.weights / rows.weights.mean())
+    return HeldOut(rows, np.union1d(train, heavy), np.r_[held_out, copies])
+
+
+def _are_heavy(rows: WeightedRows, fraction, stratify):
+    """Whether rows outweigh most of their class, and few of them what is to be held out."""
+    classes = rows.y if stratify else np.zeros(len(rows.X), dtype=int)
+    counts = np.maximum(np.bincount(classes), 1)
+    means = np.bincount(classes, rows.weights) / counts
+    outweigh_class = rows.weights > HEAVY_IN_CLASS * means[classes]
+    return outweigh_class & (rows.weights > fraction * rows.weights.sum() / FEW_HEAVY)
+
+
 def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
     """Draw the rows to hold out: ``fraction`` of them, at least one, and at least one stays.
 
     Every class (if ``stratify``) gives its share, rounded up or down by chance, and so do heavy
-    and light rows. The only row of a class stays, and so does a row that outweighs the share to be
-    held out. Where rows have groups, whole groups are held out instead.
+    and light rows. The only row of a class stays. Where rows have groups, whole groups are held
+    out instead.
 
     Parameters
     ----------
@@ -183,7 +232,6 @@ def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
     classes = rows.y if stratify else np.zeros(n_rows, dtype=int)
     order = _side_by_side(classes, rows.weights, generator)
     may_leave = np.bincount(classes)[classes[order]] > 1
-    may_leave &= rows.weights[order] <= fraction * rows.weights.sum()
     few = not may_leave.any()
     order = order if few else order[may_leave]
     n_held_out = min(n_held_out, len(order))

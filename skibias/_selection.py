@@ -40,7 +40,7 @@ from skibias._preprocessing import (
     CHOOSING_ROWS,
     NetworkColumns,
     WeightedRows,
-    held_out_rows,
+    hold_out,
     make_scaler,
     spline_columns,
     subsample,
@@ -236,8 +236,8 @@ def split_problem(rows, scaling, encoding, fraction, *, seed, device, n_threads)
     Like the knots of input functions, the scaler sees the held-out rows' X, never their y.
     """
     is_classification = encoding.classes is not None
-    train, held_out = held_out_rows(rows, fraction, seed, is_classification)
     scaler = make_scaler(scaling, len(rows.X)).fit(rows.X)
+    rows, train, held_out = hold_out(rows, fraction, seed, is_classification)
     return Problem(rows, scaler, encoding, train, held_out, seed, device, n_threads)
 
 
@@ -428,7 +428,7 @@ def _contest(estimator, problem, columns, folds) -> Contest:
         batch_size=batch_size,
         n_steps=estimator.max_iter * steps_per_epoch,
         patience=max(1, estimator.n_iter_no_change * steps_per_epoch // AVERAGED_STEPS),
-        counts_errors=True,
+        counts_errors=problem.rows.weigh_alike(),
         n_networks=min(CONTEST_NETWORKS, estimator.n_estimators),
         label_smoothing=estimator.label_smoothing,
     )

@@ -41,6 +41,7 @@ class FinalSettings(NamedTuple):
 
     encoding: TargetEncoding
     label_smoothing: float
+    counts_errors: bool  # of classes, to judge by
     optimizer: str
     learning_rate: float
     batch_size: int
@@ -335,7 +336,9 @@ class _AveragedValidation(Callback):
         self.model = model
         self.functions = functions
         self.validation = validation
-        self.loss = settings.encoding.loss
+        self.loss = LOSSES[settings.encoding.loss]
+        judges = STOPPING_LOSSES if settings.counts_errors else LOSSES
+        self.judge = judges[settings.encoding.loss]
         self.start: Judgement | None = None  # of training that goes on
 
     def on_train_begin(self, net, **kwargs):
@@ -361,10 +364,10 @@ class _AveragedValidation(Callback):
             self.model, averaged, self.functions, rows.inputs, net.module_.run
         )
         self.outputs_ = predictions.mean(0)
-        losses = LOSSES[self.loss](predictions, rows.targets, rows.weights)
+        losses = self.loss(predictions, rows.targets, rows.weights)
         validation_loss = float(losses.nan_to_num(nan=np.inf).mean())
         # The networks are judged together, as they will predict.
-        judged = STOPPING_LOSSES[self.loss](self.outputs_, rows.targets, rows.weights)
+        judged = self.judge(self.outputs_, rows.targets, rows.weights)
         improved = np.isfinite(validation_loss) and float(judged) < self.judgement_.best
         lowest = min((epoch["valid_loss"] for epoch in net.history[:-1]), default=np.inf)
         net.history.record("valid_loss", validation_loss)

@@ -14,6 +14,9 @@ from skibias._preprocessing import WeightedRows, in_canonical_order
 # Share of the range of values that they are scaled by at least: less is that of heavy rows beside
 # which the others weigh nothing, and whose own values would then be too large for the networks.
 LEAST_SPREAD = 1e-6
+LEAST_FREQUENCY = 0.01  # of a class, in rows
+WEIGHT_STEPS = 1 << 24  # of a weight's mantissa; the engine has no finer ones
+ROUNDING = 2  # units in the last place that values which ought to be equal may differ by
 TARGET_TYPES = ("auto", "binary", "multiclass", "continuous")
 
 
@@ -33,6 +36,7 @@ class TargetEncoding(NamedTuple):
     mean: np.ndarray | None  # (o,), None for classification
     scale: np.ndarray | None  # (o,), 0 for a constant
     loss: str
+    frequencies: np.ndarray | None = None  # (k,) of the classes, by weight; None for regression
 
     @property
     def n_outputs(self) -> int:
@@ -63,6 +67,16 @@ class TargetEncoding(NamedTuple):
             scale = np.where(self.scale > 0, self.scale, 1.0)
             return (numbers.reshape(len(numbers), -1) - self.mean) / scale
         return numbers if self.loss == "log_loss" else np.eye(len(self.classes))[numbers]
+
+    def start(self, smoothing):
+        """Return what outputs (o,) begin with: the logits of smoothed class frequencies, or zeros.
+
+        The networks then need not learn first how rare a class is.
+        """
+        if self.loss != "log_loss":
+            return np.zeros(self.n_outputs)
+        logits = np.log((1 - smoothing) * self.frequencies + smoothing / len(self.classes))
+        return logits - logits.mean()
 
     def decode(self, targets):
         """Return labels of class numbers; values (n, o) of standardised ones."""
@@ -104,7 +118,7 @@ def encoded_rows(data: TableData, is_classification, *, loss="auto", keep_order=
     kept = weights > 0
     if is_classification:
         y = column_or_1d(y, warn=True)
-        encoding = class_encoding(y, loss)  # of all rows: a class without weight stays one
+        encoding = class_encoding(y, weights, loss)  # a class without weight stays one
     else:
         y = _as_numbers(y)
         encoding = value_encoding(y[kept], _relative(weights[kept]), loss)
@@ -121,8 +135,13 @@ def encoded_rows(data: TableData, is_classification, *, loss="auto", keep_order=
 
 
 def _relative(weights):
-    """Return weights of mean one; divided by the greatest first, their sum cannot overflow."""
-    weights = weights / weights.max()
+    """Return weights of mean one, the same for any multiple of them.
+
+    They are divided by the greatest first, so that their sum cannot overflow, and rounded, since
+    a multiple differs in its last digits.
+    """
+    mantissas, exponents = np.frexp(weights / weights.max())
+    weights = np.ldexp(np.round(mantissas * WEIGHT_STEPS) / WEIGHT_STEPS, exponents)
     return weights / weights.mean()
 
 
@@ -142,21 +161,27 @@ def _as_numbers(y):
     return values
 
 
-def class_encoding(y, loss="auto"):
+def class_encoding(y, weights, loss="auto"):
     """Return the encoding of class labels.
+
+    Its frequencies are weighted. That of a class without weight is small, not zero.
 
     Raises
     ------
     ValueError
         If there is one class only.
     """
-    classes = np.unique(y)
+    classes, numbers = np.unique(y, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(
             "The 'y' parameter must hold at least two classes. "
             f"Got one class instead: {classes.tolist()}."
         )
-    return TargetEncoding(classes, None, None, "log_loss" if loss == "auto" else loss)
+    kept = weights > 0
+    shares = np.bincount(numbers[kept], _relative(weights[kept]), minlength=len(classes))
+    shares = np.maximum(shares / shares.sum(), LEAST_FREQUENCY / kept.sum())
+    loss = "log_loss" if loss == "auto" else loss
+    return TargetEncoding(classes, None, None, loss, shares / shares.sum())
 
 
 def _check_range(columns) -> None:
@@ -192,7 +217,7 @@ def value_encoding(y, weights, loss="auto"):
     scale = np.sqrt(np.average((scaled - mean) ** 2, axis=0, weights=weights))
     # A constant, up to rounding, is predicted as it is.
     extent = np.ptp(scaled, axis=0)
-    constant = extent <= 10 * np.finfo(float).eps
+    constant = extent <= ROUNDING * np.spacing(np.abs(scaled).max(axis=0))
     scale = np.maximum(scale, LEAST_SPREAD * extent)
     mean = np.where(constant, columns[0], np.ldexp(mean, exponents))
     scale = np.where(constant, 0.0, np.ldexp(scale, exponents))

@@ -86,6 +86,14 @@ def draw_weights(architecture: Architecture, generator: torch.Generator) -> Tens
     return torch.cat(parts)
 
 
+def add_to_outputs(weights: Tensor, architecture: Architecture, offset: Tensor) -> Tensor:
+    """Return weights (*R, P) whose last bias is greater by ``offset`` (o,)."""
+    end = architecture.n_layer_weights
+    moved = weights.clone()
+    moved[..., end - architecture.n_outputs : end] += offset.to(weights)
+    return moved
+
+
 def unpack_layers(weights: Tensor, architecture: Architecture) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (matrix (*R, inputs, outputs), bias (*R, 1, outputs)) of every layer."""
     shapes = architecture.layer_shapes
