@@ -677,7 +677,8 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         -------
         ndarray of shape (n_samples,)
         """
-        return self._encoding_.classes[self.predict_proba(X).argmax(1)]
+        probabilities = self.predict_proba(X)
+        return self._encoding_.classes[probabilities.argmax(1)]
 
     def _judge(self, held_out) -> None:
         """Score the networks on held-out rows, and calibrate their probabilities."""
