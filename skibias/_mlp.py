@@ -121,10 +121,12 @@ _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         ``max_iter`` epochs. Weights are judged and kept as their mean over the last 50 steps.
     validation_fraction : float, default=0.15
         Rows held out to choose among candidates and to stop early; learning does not see them,
-        but for what scaling takes: the columns, and the mean and spread of values.
+        but for what scaling takes: the columns, the mean and spread of values, and the
+        frequencies of classes.
     n_iter_no_change : int, default=12
         Epochs after which training stops if the held-out rows were not predicted better: fewer
-        errors, or a lower squared error, of all networks together.
+        errors (a lower log loss if weights differ), or a lower squared error, of all networks
+        together.
     n_estimators : int, default=4
         Networks trained in one stack; their outputs are averaged.
     callbacks : list of skorch callbacks or None, default=None
@@ -160,8 +162,8 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
     candidates_ : dict of ndarray
         The candidates and how they compare: ``name``, ``inputs``, ``prefactor``, ``restart``,
         ``screening_score`` (negative held-out loss of a narrow network), ``validation_score``
-        (negative share of errors on held-out rows, or squared error, of up to two networks of
-        full width; nan for those screened out), ``rank`` and ``status`` ("chosen", "compared",
+        (negative share of errors on held-out rows, log loss if their weights differ, or squared
+        error, of up to two networks of full width; nan for those screened out), ``rank`` and ``status`` ("chosen", "compared",
         "screened", "diverged"). Ready for ``pandas.DataFrame``. With fewer than 100
         rows, narrow networks are compared once: by cross-validated losses or, where something was
         learned because it was asked for, by those on the held-out rows.
@@ -171,7 +173,8 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         outer loop's target, not an estimate of performance.
     history_ : list of dict
         One record per epoch of the final training, from skorch; ``valid_error``, which stops it,
-        is the share of held-out rows that all networks together get wrong, or their squared error.
+        is the share of held-out rows that all networks together get wrong, their log loss if
+        weights differ, or their squared error.
     n_iter_ : int
         Epochs of the final training.
     best_validation_score_ : float or None
