@@ -25,6 +25,8 @@ TO_CODES = (
 def numbers_only(table: Any, owner: str, parameter: str = "X") -> Iterator[None]:
     """Refuse dates and complex numbers in a table; name the column that cannot be converted.
 
+    What overflows in a conversion is told by its result: NumPy does not warn of it.
+
     Raises
     ------
     ValueError, TypeError
@@ -32,10 +34,14 @@ def numbers_only(table: Any, owner: str, parameter: str = "X") -> Iterator[None]
     """
     check_real(table, owner, parameter)
     try:
-        yield
+        with np.errstate(over="ignore", invalid="ignore"):
+            yield
     except (ValueError, TypeError, OverflowError) as error:
-        found = _no_number(table) if _CONVERSION.search(str(error)) else None
+        if not _CONVERSION.search(str(error)):
+            raise
+        found = _no_number(table)
         if found is None:
+            _refuse_missing(table, owner, parameter)
             raise
         value, place = found
         kind = TypeError if isinstance(error, TypeError) else ValueError
@@ -60,6 +66,19 @@ def check_real(table: Any, owner: str, parameter: str = "X") -> None:
             raise ValueError(
                 f"The {parameter!r} parameter of {owner} must hold numbers. "
                 f"Got dates or times ({found}){place} instead: {TO_NUMBERS}."
+            )
+
+
+def _refuse_missing(table: Any, owner: str, parameter: str) -> None:
+    """Raise ValueError where objects are missing values, of which NumPy can make no numbers."""
+    for place, column in _columns(table):
+        if np.asarray(column).dtype.kind != "O":
+            continue
+        missing = [value for value in _values(column) if _is_missing(value)]
+        if missing:
+            raise ValueError(
+                f"Input {parameter} contains NaN: the {parameter!r} parameter of {owner} must not "
+                f"hold missing values. Got {missing[0]}{place} instead."
             )
 
 

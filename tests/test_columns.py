@@ -355,3 +355,24 @@ def test_measures_and_displays_compare_names(functions):
         with pytest.raises(ValueError, match="must be in the same order"):
             call()
     assert tv_complexity(model, pl.DataFrame(WIDE.to_dict("list")), LABELS) >= 0
+
+
+def missing_among_numbers(value):
+    return frame(pd.Series(SMALL, dtype=object).where(np.arange(N) != 3, value))
+
+
+@pytest.mark.filterwarnings("ignore:X has feature names")  # of validation beside an array
+@pytest.mark.parametrize("door", DOORS)
+def test_missing_objects_among_numbers_are_named(door):
+    X = missing_among_numbers(pd.NA)
+    message = "NaN: the 'X' parameter of .* must not hold missing values. Got <NA> in column {}"
+    with pytest.raises(ValueError, match=message.format("'when' instead")):
+        DOORS[door](X)
+    with pytest.raises(ValueError, match=message.format("1 instead")):
+        DOORS[door](X.to_numpy())
+
+
+@pytest.mark.parametrize(("kind", "method"), METHODS)
+def test_missing_objects_are_named_after_the_fit_as_well(kind, method, fitted):
+    with pytest.raises(ValueError, match="'X' parameter of .* missing values.*column 'when'"):
+        getattr(fitted[kind], method)(missing_among_numbers(pd.NA))
