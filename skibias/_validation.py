@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
+from reprlib import repr as short
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import column_or_1d
 
 from skibias._columns import numbers_only
 from skibias._numbers import is_real, is_whole, plain_numbers
@@ -175,8 +176,7 @@ def check_groups(groups, X) -> np.ndarray | None:
     """
     if groups is None:
         return None
-    groups = column_or_1d(groups)
-    check_consistent_length(X, groups)
+    groups = _one_per_row(groups, len(X))
     try:
         names, numbers = np.unique(groups, return_inverse=True)
     except TypeError as error:
@@ -189,6 +189,20 @@ def check_groups(groups, X) -> np.ndarray | None:
             f"Got one instead: {names.tolist()}."
         )
     return numbers
+
+
+def _one_per_row(groups, n_rows) -> np.ndarray:
+    """Return groups as an array (n,), or raise ValueError."""
+    rule = f"The 'groups' parameter must hold one value for each of the {n_rows} rows"
+    try:
+        column = column_or_1d(groups)
+    except (TypeError, ValueError) as error:
+        shape = getattr(groups, "shape", ())
+        given = f"an array of shape {shape}" if shape else short(groups)
+        raise ValueError(f"{rule}, in one dimension. Got {given} instead.") from error
+    if len(column) != n_rows:
+        raise ValueError(f"{rule}. Got {len(column)} values instead.")
+    return column
 
 
 def check_numbered_rows(learner, weights) -> None:

@@ -515,7 +515,13 @@ def test_groups_come_through_metadata_routing():
     [
         (None, "'validation' parameter of ActivationLearner.*needs the 'groups' parameter"),
         (np.zeros(150), "'groups' parameter must hold at least two groups"),
-        (np.arange(149), "inconsistent numbers of samples"),
+        (np.arange(149), "'groups' parameter must .* each of the 150 rows. Got 149 values instead"),
+        (
+            np.zeros((150, 2)),
+            r"'groups' parameter .* one dimension. Got .* shape \(150, 2\) instead",
+        ),
+        ("a", "'groups' parameter must hold one value for each of the 150 rows.* Got 'a' instead"),
+        ([[1], [2, 3]], r"'groups' parameter must hold one value .* Got \[\[1\], \[2, 3\]\] inst"),
         (np.array([1, "a"] * 75, dtype=object), "'groups' parameter must hold values of one kind"),
     ],
 )
