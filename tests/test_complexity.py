@@ -11,7 +11,7 @@ import torch
 from numpy.polynomial import chebyshev, legendre
 from sklearn.base import BaseEstimator
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeClassifier
@@ -632,9 +632,15 @@ def test_the_report_evaluates_no_place_twice(iris):
     ("arguments", "message"),
     [
         ({"estimators": {}}, "'estimators' parameter.*at least one"),
+        ({"estimators": LogisticRegression()}, "'estimators' parameter.*Got LogisticRegression()"),
+        ({"estimators": RandomForestClassifier()}, "'estimators' parameter.*Got RandomForest"),
+        ({"estimators": 5}, "'estimators' parameter.*dict or a list of pairs. Got 5 instead"),
+        ({"estimators": [([], bent)]}, "'estimators' parameter.*by name"),
         ({"estimators": [bent]}, "'estimators' parameter.*by name"),
         ({"estimators": [("a", bent), ("a", bent)]}, "'estimators' parameter.*every name once"),
         ({"measures": []}, "'measures' parameter.*Got \\[\\]"),
+        ({"measures": 5}, "'measures' parameter.*Got 5 instead"),
+        ({"measures": [["tv"]]}, "'measures' parameter.*'tv'"),
         ({"measures": ["tv", "rank"]}, "'measures' parameter.*'rank'"),
         ({"n_points": 2}, "'n_points' parameter.*at least 3"),
         ({"n_paths": 0}, "'n_paths' parameter"),

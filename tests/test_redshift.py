@@ -281,6 +281,10 @@ def test_unusable_settings_are_refused(parameters, message):
 @pytest.mark.parametrize(
     ("factors", "message"),
     [
+        (5, "'factors' parameter of complexity_sweep must be None, a sequence.* Got 5 instead"),
+        ([["depth"]], r"must name some of .* Got \['depth'\] instead"),
+        ({"depth": 5}, "at least one level of 'depth', in a sequence. Got 5 instead"),
+        ({"depth": np.array(5)}, "at least one level of 'depth'"),
         (["dropout"], "must name some of .* Got 'dropout' instead"),
         ({"depth": ()}, "at least one level of 'depth'"),
         ({"depth": (1, 0)}, "The 'depth' parameter of complexity_sweep"),
@@ -292,8 +296,17 @@ def test_unusable_factors_are_refused(factors, message):
         complexity_sweep(factors)
 
 
+@pytest.mark.parametrize("sweep", [complexity_sweep, transformer_sweep])
+@pytest.mark.parametrize("name", ["factors", "activations"])
+def test_what_is_no_sequence_is_named(name, sweep):
+    with pytest.raises(ValueError, match=f"'{name}' parameter of {sweep.__name__} .*Got 5 instead"):
+        sweep(**{name: 5})
+
+
 def test_other_unusable_arguments_are_refused():
-    with pytest.raises(ValueError, match="must be a sequence of activations. Got 'relu' instead"):
+    with pytest.raises(
+        ValueError, match="must be a sequence of at least one activation. Got 'relu' instead"
+    ):
         complexity_sweep(activations="relu")
     with pytest.raises(ValueError, match="must have the columns"):
         sweep_effects(pd.DataFrame({"factor": ["depth"]}))

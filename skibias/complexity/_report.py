@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from skibias._frames import import_pandas
 from skibias._numbers import check_count, plain_numbers
+from skibias._sequences import members
 from skibias._typing import Frame, RandomState, ResponseMethod
 from skibias.complexity._geometric import N_ROWS, STEP, sample_rows, squared_slopes
 from skibias.complexity._measures import (
@@ -135,8 +136,8 @@ def complexity_report(
 
 def _named(estimators) -> dict:
     """Return the estimators by name."""
-    pairs = list(estimators.items() if isinstance(estimators, Mapping) else estimators)
-    are_pairs = all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs)
+    pairs = members(estimators.items() if isinstance(estimators, Mapping) else estimators)
+    are_pairs = all(_is_named(pair) for pair in pairs)
     if not pairs or not are_pairs or len({name for name, _ in pairs}) < len(pairs):
         raise ValueError(
             f"The 'estimators' parameter of {OWNER} must hold at least one estimator by name, "
@@ -145,9 +146,14 @@ def _named(estimators) -> dict:
     return dict(pairs)
 
 
+def _is_named(pair) -> bool:
+    """Whether an entry is a name and what it stands for."""
+    return isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Hashable)
+
+
 def _checked_measures(measures, n_points) -> list[str]:
-    names = [measures] if isinstance(measures, str) else list(measures)
-    if not names or not set(names) <= set(MEASURES):
+    names = [measures] if isinstance(measures, str) else members(measures)
+    if not names or not all(isinstance(name, str) and name in MEASURES for name in names):
         raise ValueError(
             f"The 'measures' parameter of {OWNER} must hold names out of {MEASURES}. "
             f"Got {measures!r} instead."

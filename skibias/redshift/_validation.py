@@ -8,6 +8,7 @@ import numpy as np
 
 from skibias._fixed_activation import FixedActivation
 from skibias._numbers import is_real, plain_numbers
+from skibias._sequences import members
 from skibias._spline_activation import SplineActivation
 from skibias.engine.activations import FIXED_FUNCTIONS
 
@@ -53,37 +54,47 @@ def check_activation(activation, owner) -> None:
 
 def check_activations(activations, owner) -> tuple:
     """Return activations as a tuple, each of them checked."""
-    if isinstance(activations, (str, SplineActivation)):
+    checked = tuple(members(activations))
+    if not checked:
         raise ValueError(
-            f"The 'activations' parameter of {owner} must be a sequence of activations. "
+            f"The 'activations' parameter of {owner} must be a sequence of at least one activation. "
             f"Got {activations!r} instead."
         )
-    for activation in activations:
+    for activation in checked:
         check_activation(activation, owner)
-    return tuple(activations)
+    return checked
 
 
 def check_factors(factors, known, owner) -> dict:
     """Return factors as a dict from names to levels; None stands for all known ones."""
     if factors is None:
         return dict(known)
-    if isinstance(factors, str):
-        factors = [factors]
-    for name in factors:
-        if name not in known:
+    names = [factors] if isinstance(factors, str) else members(factors)
+    if not names:
+        raise ValueError(
+            f"The 'factors' parameter of {owner} must be None, a sequence of names out of "
+            f"{tuple(known)}, or a dict from them to levels. Got {factors!r} instead."
+        )
+    for name in names:
+        if not isinstance(name, str) or name not in known:
             raise ValueError(
                 f"The 'factors' parameter of {owner} must name some of {tuple(known)}. "
                 f"Got {name!r} instead."
             )
     if not isinstance(factors, Mapping):
-        return {name: known[name] for name in factors}
-    for name, levels in factors.items():
-        if isinstance(levels, str) or len(levels) == 0:
-            raise ValueError(
-                f"The 'factors' parameter of {owner} must give at least one level of {name!r}. "
-                f"Got {levels!r} instead."
-            )
-    return {name: plain_numbers(tuple(levels)) for name, levels in factors.items()}
+        return {name: known[name] for name in names}
+    return {name: _levels(name, factors[name], owner) for name in names}
+
+
+def _levels(name, levels, owner) -> tuple:
+    """Return the levels of a factor as a tuple, or raise ValueError."""
+    listed = tuple(members(levels))
+    if not listed:
+        raise ValueError(
+            f"The 'factors' parameter of {owner} must give at least one level of {name!r}, in a "
+            f"sequence. Got {levels!r} instead."
+        )
+    return plain_numbers(listed)
 
 
 def scaled_activation(activation, prefactor) -> FixedActivation | SplineActivation:
