@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reprlib import repr as short
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy.sparse import issparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
+from skibias._numbers import is_real
 from skibias._preprocessing import WeightedRows, in_canonical_order
 
 # Share of the range of values that they are scaled by at least: less is that of heavy rows beside
@@ -88,7 +90,8 @@ class TargetEncoding(NamedTuple):
 def guess_target_type(y, target_type):
     """Return "continuous" or "multiclass" (two classes included), as TargetEncoder would guess."""
     if target_type == "auto":
-        guessed = type_of_target(y, input_name="y")
+        with np.errstate(invalid="ignore"):  # it tries whether values are integers
+            guessed = type_of_target(y, input_name="y")
         known = ("binary", "multiclass", "continuous", "continuous-multioutput")
         if guessed not in known:
             raise ValueError(
@@ -148,17 +151,33 @@ def _relative(weights):
 def _as_numbers(y):
     """Return the values of y as float64."""
     try:
-        values = y.astype(np.float64)
+        with np.errstate(over="ignore"):
+            values = y.astype(np.float64)
+    except OverflowError:  # that of an integer of Python
+        _refuse_too_large(y)
+        raise
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"The 'y' parameter must hold numbers for a continuous target. Got others: {error}."
         ) from error
     if not np.isfinite(values).all():  # None in an array of objects
+        _refuse_too_large(y)
         raise ValueError(
             "The 'y' parameter must hold finite numbers for a continuous target. "
             "Got missing or infinite values instead."
         )
     return values
+
+
+def _refuse_too_large(y) -> None:
+    """Raise ValueError where a finite number, such as one of long double, is none of float64."""
+    largest = float(np.finfo(np.float64).max)
+    for value in y.ravel():
+        if is_real(value) and largest < abs(value) < np.inf:
+            raise ValueError(
+                "The 'y' parameter must hold values below 1.8e308, the largest number of float64. "
+                f"Got {short(value)} instead: divide y by a constant."
+            )
 
 
 def class_encoding(y, weights, loss="auto"):

@@ -376,3 +376,28 @@ def test_missing_objects_among_numbers_are_named(door):
 def test_missing_objects_are_named_after_the_fit_as_well(kind, method, fitted):
     with pytest.raises(ValueError, match="'X' parameter of .* missing values.*column 'when'"):
         getattr(fitted[kind], method)(missing_among_numbers(pd.NA))
+
+
+VALUE_LEARNER = clone(QUICK).set_params(target_type="continuous")
+VALUE_DOORS = {
+    "regressor": LearnedActivationMLPRegressor(**NETWORK).fit,
+    "transformer": IAFTransformer(QUICK, target_type="continuous").fit,
+    "learner": VALUE_LEARNER.learn,
+}
+TOO_LARGE = np.where(np.arange(N) == 3, np.longdouble("1e400"), SMALL.astype(np.longdouble))
+
+
+@pytest.mark.skipif(not np.isfinite(TOO_LARGE).all(), reason="long double is float64")
+@pytest.mark.parametrize("door", VALUE_DOORS)
+def test_values_that_float64_does_not_have_are_not_called_infinite(door):
+    with pytest.raises(
+        ValueError, match=r"'y' parameter .*largest number of float64. Got .*e\+400"
+    ):
+        VALUE_DOORS[door](np.eye(N), TOO_LARGE)
+
+
+@pytest.mark.parametrize("door", ["transformer", "learner"])
+def test_integers_that_float64_does_not_have_are_named(door):
+    y = np.array([10**400] + [1] * (N - 1), dtype=object)
+    with pytest.raises(ValueError, match=r"'y' parameter .*largest number of float64. Got 1000"):
+        VALUE_DOORS[door](np.eye(N), y)

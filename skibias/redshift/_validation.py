@@ -57,8 +57,8 @@ def check_activations(activations, owner) -> tuple:
     checked = tuple(members(activations))
     if not checked:
         raise ValueError(
-            f"The 'activations' parameter of {owner} must be a sequence of at least one activation. "
-            f"Got {activations!r} instead."
+            f"The 'activations' parameter of {owner} must be a sequence of at least one "
+            f"activation. Got {activations!r} instead."
         )
     for activation in checked:
         check_activation(activation, owner)
