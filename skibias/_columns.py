@@ -82,6 +82,25 @@ def _refuse_missing(table: Any, owner: str, parameter: str) -> None:
             )
 
 
+def check_column_sizes(X: np.ndarray, names: Any, owner: str) -> None:
+    """Raise ValueError where sums and differences of a column's values overflow.
+
+    ``names`` are those of the columns of X (n, d); None if they have none.
+    """
+    limit = np.finfo(np.float64).max / 2
+    low, high = X.min(axis=0), X.max(axis=0)
+    too_large = np.flatnonzero((low < -limit) | (high > limit))
+    if len(too_large):
+        column = too_large[0]
+        name = column if names is None else repr(names[column])
+        raise ValueError(
+            f"The 'X' parameter of {owner} must hold values between -8.9e307 and 8.9e307, half the "
+            "largest number, for their range to be a number. "
+            f"Got {low[column]:g} to {high[column]:g} in column {name} instead: divide the column "
+            "by a constant."
+        )
+
+
 def check_labels(y: Any, owner: str) -> None:
     """Raise ValueError for missing labels, unlike ones, and dates that are not of NumPy's type."""
     subject = f"The 'y' parameter of {owner} must"

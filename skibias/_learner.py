@@ -23,7 +23,7 @@ from skibias._candidates import (
     learned_candidates,
     learner_plan,
 )
-from skibias._columns import check_target_dates, numbers_only
+from skibias._columns import check_column_sizes, check_target_dates, numbers_only
 from skibias._learning import (
     LearningData,
     is_fraction,
@@ -372,6 +372,7 @@ def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
     """Check, scale and split a data set; return its LearningData and the contest of restarts."""
     if isinstance(learner.validation, tuple):
         check_outside_names(learner, feature_names_of(X))
+    names = feature_names_of(X)
     with numbers_only(X, "ActivationLearner"):
         X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
     is_classification = guess_target_type(y, learner.target_type) == "multiclass"
@@ -384,6 +385,7 @@ def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
         loss=learner.loss,
         keep_order=is_splitter(learner.validation),
     )
+    check_column_sizes(rows.X, names, "ActivationLearner")
     scaler = make_scaler(learner.scaling, len(rows.X)).fit(rows.X)
     if not is_splitter(learner.validation):
         limit = CHOOSING_ROWS + CHOOSING_HELD_OUT

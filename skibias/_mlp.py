@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from skibias._calibration import fit_calibration, uncalibrated
 from skibias._candidates import all_diverged_message, input_tables, network_architecture
 from skibias._checkpoint import check_checkpoint, open_checkpoint
-from skibias._columns import check_target_dates, numbers_only
+from skibias._columns import check_column_sizes, check_target_dates, numbers_only
 from skibias._fixed_activation import ACTIVATION_NAMES, network_activation
 from skibias._learner import ActivationLearner
 from skibias._learning import engine_rows, is_splitter
@@ -357,6 +357,8 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         rows, encoding = encoded_rows(
             data, is_classification, keep_order=is_splitter(learner.validation)
         )
+        names = getattr(self, "feature_names_in_", None)
+        check_column_sizes(rows.X, names, type(self).__name__)
         self._one_dimensional_ = y.ndim == 1
         checkpoint = open_checkpoint(self, data, device)
         return split_problem(

@@ -18,7 +18,7 @@ from skibias._candidates import (
     compare,
     learner_plan,
 )
-from skibias._columns import check_target_dates, numbers_only
+from skibias._columns import check_column_sizes, check_target_dates, numbers_only
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
@@ -177,6 +177,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
             is_classification,
             keep_order=is_splitter(learner.validation),
         )
+        check_column_sizes(rows.X, getattr(self, "feature_names_in_", None), "IAFTransformer")
         problem = split_problem(
             rows,
             None,

@@ -401,3 +401,40 @@ def test_integers_that_float64_does_not_have_are_named(door):
     y = np.array([10**400] + [1] * (N - 1), dtype=object)
     with pytest.raises(ValueError, match=r"'y' parameter .*largest number of float64. Got 1000"):
         VALUE_DOORS[door](np.eye(N), y)
+
+
+FIT_DOORS = {
+    **{name: DOORS[name] for name in ("classifier", "regressor", "transformer", "learner")},
+    "learned inputs": lambda X: LearnedActivationMLPRegressor(
+        **NETWORK | {"input_activations": "learned"}
+    ).fit(X, SMALL),
+}
+LARGE = {
+    "wide": np.where(Y, 1.7e308, -1.7e308),
+    "positive": np.linspace(0.0, 1.7e308, N),
+}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("door", FIT_DOORS)
+@pytest.mark.parametrize("kind", LARGE)
+def test_columns_too_large_for_scaling_are_refused_by_name(kind, door):
+    message = "'X' parameter of .* between -8.9e307 and 8.9e307.* to 1.7e.308 in column {} instead"
+    with pytest.raises(ValueError, match=message.format("'when'")):
+        FIT_DOORS[door](frame(LARGE[kind]))
+    with pytest.raises(ValueError, match=message.format(1)):
+        FIT_DOORS[door](frame(LARGE[kind]).to_numpy())
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # sums of all values overflow in scalers
+@pytest.mark.parametrize("door", ["classifier", "regressor"])
+def test_large_columns_below_that_are_fitted(door):
+    model = FIT_DOORS[door](frame(LARGE["wide"] / 2))
+    assert np.isfinite(model.weights_).all()
+
+
+def test_rows_of_zero_weight_may_be_too_large():
+    X = frame(np.where(np.arange(N) == 3, 1.7e308, SMALL))
+    weights = (np.arange(N) != 3).astype(float)
+    model = LearnedActivationMLPRegressor(**NETWORK).fit(X, SMALL, sample_weight=weights)
+    assert np.isfinite(model.weights_).all()
