@@ -41,7 +41,7 @@ def numbers_only(table: Any, owner: str, parameter: str = "X") -> Iterator[None]
             raise
         found = _no_number(table)
         if found is None:
-            _refuse_missing(table, owner, parameter)
+            check_no_missing(table, owner, parameter)
             raise
         value, place = found
         kind = TypeError if isinstance(error, TypeError) else ValueError
@@ -69,8 +69,13 @@ def check_real(table: Any, owner: str, parameter: str = "X") -> None:
             )
 
 
-def _refuse_missing(table: Any, owner: str, parameter: str) -> None:
-    """Raise ValueError where objects are missing values, of which NumPy can make no numbers."""
+def check_no_missing(table: Any, owner: str, parameter: str) -> None:
+    """Raise ValueError where objects are missing values: None, NaN, NaT or NA.
+
+    Of other types than objects, and of None instead of a table, scikit-learn says so itself.
+    """
+    if table is None:
+        return
     for place, column in _columns(table):
         if np.asarray(column).dtype.kind != "O":
             continue
@@ -132,6 +137,7 @@ def check_target_dates(y: Any, is_classification: bool, owner: str) -> None:
         check_labels(y, owner)
     else:
         check_real(y, owner, "y")
+        check_no_missing(y, owner, "y")
 
 
 def _columns(table: Any) -> Iterator[tuple[str, Any]]:

@@ -23,7 +23,12 @@ from skibias._candidates import (
     learned_candidates,
     learner_plan,
 )
-from skibias._columns import check_column_sizes, check_target_dates, numbers_only
+from skibias._columns import (
+    check_column_sizes,
+    check_no_missing,
+    check_target_dates,
+    numbers_only,
+)
 from skibias._learning import (
     LearningData,
     is_fraction,
@@ -373,6 +378,7 @@ def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
     if isinstance(learner.validation, tuple):
         check_outside_names(learner, feature_names_of(X))
     names = feature_names_of(X)
+    check_no_missing(y, "ActivationLearner", "y")
     with numbers_only(X, "ActivationLearner"):
         X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
     is_classification = guess_target_type(y, learner.target_type) == "multiclass"

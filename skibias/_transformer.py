@@ -18,7 +18,12 @@ from skibias._candidates import (
     compare,
     learner_plan,
 )
-from skibias._columns import check_column_sizes, check_target_dates, numbers_only
+from skibias._columns import (
+    check_column_sizes,
+    check_no_missing,
+    check_target_dates,
+    numbers_only,
+)
 from skibias._fixed_activation import FixedActivation
 from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
 from skibias._learning import InputSettings, is_splitter
@@ -162,6 +167,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         return self
 
     def _fit(self, X, y, sample_weight, groups, device, n_threads) -> None:
+        check_no_missing(y, "IAFTransformer", "y")
         with numbers_only(X, "IAFTransformer"):
             X, y = validate_data(
                 self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2

@@ -438,3 +438,24 @@ def test_rows_of_zero_weight_may_be_too_large():
     weights = (np.arange(N) != 3).astype(float)
     model = LearnedActivationMLPRegressor(**NETWORK).fit(X, SMALL, sample_weight=weights)
     assert np.isfinite(model.weights_).all()
+
+
+@pytest.mark.parametrize("value", [pd.NaT, np.nan, None, pd.NA], ids=str)
+@pytest.mark.parametrize("door", VALUE_DOORS)
+def test_one_missing_object_among_values_is_named(door, value):
+    y = SMALL.astype(object)
+    y[3] = value
+    message = f"'y' parameter of .* must not hold missing values. Got {value} instead"
+    if door == "regressor" and value is pd.NaT:
+        message = r"'y' parameter of .* must hold numbers. Got dates or times \(NaTType\) instead"
+    for own in (y, pd.Series(y)):
+        with pytest.raises(ValueError, match=message):
+            VALUE_DOORS[door](np.eye(N), own)
+
+
+@pytest.mark.parametrize("door", [QUICK.learn, IAFTransformer(QUICK).fit])
+def test_missing_values_are_named_before_the_kind_of_y_is_guessed(door):
+    y = SMALL.astype(object)
+    y[3] = pd.NaT
+    with pytest.raises(ValueError, match="'y' parameter of .* missing values. Got NaT instead"):
+        door(np.eye(N), y)
