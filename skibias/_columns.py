@@ -77,9 +77,10 @@ def check_no_missing(table: Any, owner: str, parameter: str) -> None:
     if table is None:
         return
     for place, column in _columns(table):
-        if np.asarray(column).dtype.kind != "O":
+        values = np.asarray(column)
+        if values.dtype.kind != "O" or values.ndim == 0:  # a sparse matrix has no dimension here
             continue
-        missing = [value for value in _values(column) if _is_missing(value)]
+        missing = [value for value in values if np.ndim(value) == 0 and _is_missing(value)]
         if missing:
             raise ValueError(
                 f"Input {parameter} contains NaN: the {parameter!r} parameter of {owner} must not "
