@@ -1,5 +1,9 @@
 """Errors say what is wrong and what to do, whatever a user gets wrong first."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
@@ -86,7 +90,7 @@ def test_labels_that_cannot_be_told_apart(labels, message):
 
 def test_values_that_are_missing():
     values = np.array([1.0, None] * 30, dtype=object)
-    with pytest.raises(ValueError, match="'y' parameter.*finite numbers.*Got missing"):
+    with pytest.raises(ValueError, match="'y' parameter.*missing values. Got None"):
         LearnedActivationMLPRegressor(**QUICK).fit(X, values)
 
 
@@ -121,3 +125,13 @@ def test_functions_that_are_none():
             SplineActivation.hat().scale_argument(prefactor)
     with pytest.raises(ValueError, match="'x' parameter of SplineActivation.*Got 'a'"):
         SplineActivation.hat()(["a"])
+
+
+def test_names_are_listed_in_the_same_order_in_every_process():
+    code = (
+        "from skibias import ActivationLearner; ActivationLearner(optimizer='x').learn([[0]], [0])"
+    )
+    for seed in ("0", "1"):
+        env = {**os.environ, "PYTHONHASHSEED": seed}
+        run = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+        assert "among {'adam', 'momentum', 'rmsprop', 'sgd'}. Got 'x' instead" in run.stderr
