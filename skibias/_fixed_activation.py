@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skibias._immutable import Immutable
 from skibias._spline_activation import SplineActivation
 from skibias._tensors import on_array
 from skibias.engine.activations import FIXED_FUNCTIONS, Activation, fixed_activation
@@ -15,7 +16,7 @@ from skibias.engine.activations import FIXED_FUNCTIONS, Activation, fixed_activa
 ACTIVATION_NAMES = ("relu", "gelu", "tanh", "sin", "hat")
 
 
-class FixedActivation:
+class FixedActivation(Immutable):
     """``x -> g(prefactor * x)`` for a function g with a name; exact, not a spline.
 
     Parameters
@@ -25,9 +26,11 @@ class FixedActivation:
     prefactor : float, default=1.0
     """
 
+    name: str
+    prefactor: float
+
     def __init__(self, name: str, prefactor: float = 1.0) -> None:
-        self.name = name
-        self.prefactor = float(prefactor)
+        vars(self).update(name=name, prefactor=float(prefactor))
 
     def __call__(self, x: Any) -> Any:
         """Return the function's values at x, elementwise: float64 array, or tensor like x."""

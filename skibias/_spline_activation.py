@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from skibias._columns import check_real, numbers_only
+from skibias._immutable import Immutable
 from skibias._numbers import check_count, check_positive, is_real
 from skibias._tensors import as_tensor, on_array
 from skibias.engine import splines
@@ -19,7 +20,7 @@ from skibias.engine import splines
 UNIFORM_TOLERANCE = 1e-6
 
 
-class SplineActivation:
+class SplineActivation(Immutable):
     """A linear spline: learned activation function, or learned function of one input column.
 
     Between two knots the function is interpolated linearly. Instances do not change, compare by
@@ -55,10 +56,16 @@ class SplineActivation:
     True
     """
 
+    knots: np.ndarray
+    values: np.ndarray
+    extrapolation: str
+
     def __init__(self, knots: Any, values: Any, extrapolation: str = "constant") -> None:
-        self.knots = _frozen_array(knots, "knots")
-        self.values = _frozen_array(values, "values")
-        self.extrapolation = extrapolation
+        vars(self).update(
+            knots=_frozen_array(knots, "knots"),
+            values=_frozen_array(values, "values"),
+            extrapolation=extrapolation,
+        )
         if self.knots.ndim != 1 or len(self.knots) < 2 or not np.all(np.diff(self.knots) > 0):
             raise ValueError(
                 "The 'knots' parameter of SplineActivation must be a strictly increasing sequence "
@@ -250,6 +257,12 @@ class SplineActivation:
             If the function has several channels.
         """
         return SplineModule(self, dtype)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take up what was pickled or copied; NumPy forgets that the arrays are read-only."""
+        vars(self).update(state)
+        self.knots.setflags(write=False)
+        self.values.setflags(write=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SplineActivation):

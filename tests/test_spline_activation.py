@@ -1,12 +1,17 @@
 """The learned function as an object."""
 
+import copy
+import io
 import pickle
 
+import joblib
 import numpy as np
 import pytest
 import torch
+from sklearn.base import clone
 
-from skibias import SplineActivation
+from skibias import LearnedActivationMLPClassifier, SplineActivation
+from skibias._fixed_activation import FixedActivation
 from skibias._preprocessing import spline_columns
 
 X = np.linspace(-4, 4, 201)
@@ -57,18 +62,57 @@ def test_several_channels_stand_side_by_side():
     )
 
 
-@pytest.mark.parametrize(
-    "copy",
-    [lambda s: SplineActivation.from_json(s.to_json()), lambda s: pickle.loads(pickle.dumps(s))],
-)
-def test_copies_are_equal_to_the_last_bit(copy):
+def through_joblib(spline):
+    file = io.BytesIO()
+    joblib.dump(spline, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+def through_clone(spline):
+    return clone(LearnedActivationMLPClassifier(activation=spline)).activation
+
+
+COPIES = {
+    "json": lambda spline: SplineActivation.from_json(spline.to_json()),
+    **{
+        f"pickle {protocol}": lambda spline, p=protocol: pickle.loads(pickle.dumps(spline, p))
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "joblib": through_joblib,
+    "clone": through_clone,
+}
+
+
+@pytest.mark.parametrize("name", COPIES)
+def test_copies_are_equal_to_the_last_bit(name):
     spline = SplineActivation(
         [0.1, 1 / 3, 2.0], np.random.default_rng(0).normal(size=(3, 2)), "linear"
     )
-    again = copy(spline)
+    again = COPIES[name](spline)
     assert again == spline
     assert hash(again) == hash(spline)
     assert again != SplineActivation([0.1, 1 / 3, 2.0], [0, 0, 0])
+    assert not again.knots.flags.writeable and not again.values.flags.writeable
+
+
+@pytest.mark.parametrize("name", [name for name in COPIES if name not in ("json", "clone")])
+@pytest.mark.parametrize("make", [SplineActivation.hat, lambda: FixedActivation("tanh", 2.0)])
+def test_attributes_cannot_be_replaced_in_copies_either(make, name):
+    function = make()
+    again = COPIES[name](function)
+    assert again == function
+    for own in (function, again):
+        before = hash(own)
+        for attribute in [*vars(own), "other"]:
+            message = f"'{attribute}' attribute of a .* cannot be changed. Make a new .*Activation"
+            with pytest.raises(AttributeError, match=message):
+                setattr(own, attribute, 1.0)
+            with pytest.raises(AttributeError, match=message):
+                delattr(own, attribute)
+        assert hash(own) == before
 
 
 def test_instances_do_not_change():
