@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from fnmatch import fnmatch
 from typing import NoReturn
 
@@ -39,6 +40,11 @@ _ONE_PARAMETER = (
     "all weights are one parameter, without which there is nothing to train. Use the 'activation' "
     "and 'input_activations' parameters for functions that are to stay as they are"
 )
+# What is recorded of every epoch before callbacks see its end, and of every batch.
+_HELD_OUT_RECORDS = ("valid_loss", "valid_loss_best", "valid_error", "valid_error_best")
+EPOCH_RECORDS = ("epoch", "train_batch_count", "dur", "train_loss", "train_loss_best")
+EPOCH_RECORDS += _HELD_OUT_RECORDS
+BATCH_RECORDS = ("train_loss", "train_batch_size")
 REFUSED = {
     BatchScoring: _NO_BATCHES,
     Freezer: _ONE_PARAMETER,
@@ -57,6 +63,7 @@ def check_callbacks(callbacks: list, owner: str, early_stopping: bool) -> None:
     Entries are callbacks, classes of them, or pairs (name, callback).
     """
     _check_names(callbacks, owner)
+    checked = []
     for entry in callbacks:
         callback = entry[1] if _is_pair(entry) else entry
         kind = callback if isinstance(callback, type) else type(callback)
@@ -68,6 +75,8 @@ def check_callbacks(callbacks: list, owner: str, early_stopping: bool) -> None:
         if kind is callback:
             callback = _made(kind, entry, owner)
         _check_settings(callback, owner, early_stopping)
+        checked.append(callback)
+    _check_monitored(checked, owner)
 
 
 def _is_pair(entry) -> bool:
@@ -115,7 +124,7 @@ def _check_settings(callback: Callback, owner, early_stopping) -> None:
                 "early_stopping=True"
             )
             _refuse(owner, rule, callback)
-        _check_monitor(callback, owner, early_stopping)
+        _check_held_out(callback, owner, early_stopping)
     if isinstance(callback, Checkpoint) and callback.f_pickle:
         _refuse(owner, "have f_pickle=None: pickle the fitted estimator instead", callback)
     if isinstance(callback, LRScheduler):
@@ -142,11 +151,61 @@ def _check_scoring(callback: EpochScoring, owner, early_stopping) -> None:
             _refuse(owner, f"hold scores of scikit-learn ({error})", callback)
 
 
-def _check_monitor(callback, owner, early_stopping) -> None:
-    monitor = callback.monitor
-    if isinstance(monitor, str) and monitor.startswith("valid_") and not early_stopping:
+def _check_held_out(callback, owner, early_stopping) -> None:
+    if callback.monitor in _HELD_OUT_RECORDS and not early_stopping:
         rule = "monitor 'train_loss' where early_stopping=False holds out no rows"
         _refuse(owner, rule, callback)
+
+
+def _check_monitored(callbacks: list[Callback], owner) -> None:
+    """Raise ValueError where a callback monitors what nothing records before it.
+
+    A user's own class may record anything.
+    """
+    if not all(type(own).__module__.split(".")[0] in ("skorch", "skibias") for own in callbacks):
+        return
+    scores = [name for own in callbacks if isinstance(own, EpochScoring) for name in _records(own)]
+    of_epochs, of_batches = [*EPOCH_RECORDS, *scores], list(BATCH_RECORDS)
+    for callback in callbacks:
+        by_batch = getattr(callback, "step_every", "epoch") == "batch"
+        known = of_batches if by_batch else of_epochs
+        monitor = _monitor(callback)
+        if isinstance(monitor, str) and monitor not in known:
+            raise ValueError(
+                f"The 'callbacks' parameter of {owner} must monitor what is recorded before in "
+                f"every {'batch' if by_batch else 'epoch'}, one of {tuple(known)}. "
+                f"Got monitor={monitor!r} of {type(callback).__name__} instead."
+            )
+        known += _records(callback)
+
+
+def _monitor(callback: Callback):
+    """Return what a callback looks at; a schedule does so only for a plateau."""
+    if isinstance(callback, LRScheduler) and not _waits_for_plateau(callback):
+        return None
+    return getattr(callback, "monitor", None)
+
+
+def _waits_for_plateau(callback: LRScheduler) -> bool:
+    policy = callback.policy
+    policy = callback._get_policy_cls() if isinstance(policy, str) else policy
+    return policy is torch.optim.lr_scheduler.ReduceLROnPlateau
+
+
+def _records(callback: Callback) -> list[str]:
+    """Return the names that a callback of skorch records of every epoch, or batch."""
+    if isinstance(callback, (EpochScoring, PassthroughScoring)):
+        name = _score_name(callback)
+        return [name] if callback.lower_is_better is None else [name, f"{name}_best"]
+    event = getattr(callback, "event_name", None)
+    return [] if event is None else [event]
+
+
+def _score_name(callback: EpochScoring | PassthroughScoring) -> str:
+    """Return the name of a score, as skorch will find it."""
+    if isinstance(callback, PassthroughScoring):
+        return callback.name
+    return copy(callback).initialize().name_
 
 
 def _check_schedule(callback: LRScheduler, owner, early_stopping) -> None:
@@ -160,8 +219,8 @@ def _check_schedule(callback: LRScheduler, owner, early_stopping) -> None:
     except (AttributeError, TypeError, ValueError) as error:
         rule = f"hold schedules of the learning rate that can be made ({error})"
         _refuse(owner, rule, callback)
-    if policy is torch.optim.lr_scheduler.ReduceLROnPlateau:
-        _check_monitor(callback, owner, early_stopping)
+    if _waits_for_plateau(callback):
+        _check_held_out(callback, owner, early_stopping)
 
 
 def _check_mapper(callback: ParamMapper, owner) -> None:

@@ -36,6 +36,7 @@ from skorch.callbacks import (
 from skorch.utils import freeze_parameter
 
 from skibias import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
+from skibias._callbacks import EPOCH_RECORDS
 from skibias.callbacks import WeightTrajectory
 
 IRIS = load_iris(return_X_y=True)
@@ -349,6 +350,75 @@ def test_what_is_not_held_out_cannot_be_monitored(own, monkeypatch):
     monkeypatch.setattr("skibias._mlp.choose_network", None)
     with pytest.raises(ValueError, match="'callbacks' parameter.*monitor 'train_loss'"):
         fit(own, early_stopping=False)
+
+
+PLATEAU = {"policy": "ReduceLROnPlateau", "monitor": "nope"}
+STEPS = LRScheduler("StepLR", step_size=1)
+SCORE = EpochScoring("accuracy", lower_is_better=None)
+
+
+@pytest.mark.parametrize(
+    "callbacks",
+    [
+        [EarlyStopping(monitor="nope")],
+        [Checkpoint(monitor="nope_best")],
+        [("stop", EarlyStopping(monitor="nope"))],
+        [LRScheduler(**PLATEAU)],
+        [LRScheduler(**PLATEAU, step_every="batch")],
+        [EarlyStopping(monitor="event_lr")],
+        [EarlyStopping(monitor="event_lr"), STEPS],  # not yet recorded
+        [SCORE, Checkpoint(monitor="accuracy_best")],  # it has no best
+        [EpochScoring("accuracy"), EarlyStopping(monitor="nope")],
+    ],
+)
+def test_what_nothing_records_cannot_be_monitored(callbacks, monkeypatch):
+    monkeypatch.setattr("skibias._mlp.choose_network", None)  # no work may begin
+    message = r"'callbacks' parameter of .* must monitor what is recorded.*'train_loss'.* Got monit"
+    with pytest.raises(ValueError, match=message):
+        fit(*callbacks)
+
+
+class OwnRecord(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        net.history.record("mine", 1.0)
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    ["epoch", "dur", "train_loss", "valid_loss", "valid_error", "event_lr", "mine", "own", "rate"],
+)
+def test_every_record_of_an_epoch_can_be_monitored(monitor):
+    recording = {
+        "event_lr": [STEPS],
+        "mine": [OwnRecord()],
+        "own": [EpochScoring("accuracy", name="own")],
+        "rate": [LRScheduler("StepLR", step_size=1, event_name="rate")],
+    }
+    model = fit(*recording.get(monitor, []), EarlyStopping(monitor, patience=9))
+    assert monitor in model.history_[-1]
+
+
+@pytest.mark.parametrize("monitor", ["train_loss", "train_batch_size"])
+def test_schedules_by_batch_monitor_what_batches_record(monitor):
+    settings = PLATEAU | {"monitor": monitor, "step_every": "batch"}
+    assert fit(LRScheduler(**settings)).n_iter_ == 4
+
+
+def test_the_records_of_a_plain_fit_are_those_that_are_known(plain):
+    assert set(plain.history_[-1]) == set(EPOCH_RECORDS)
+
+
+def test_the_best_epoch_and_a_record_of_batches_can_be_monitored(tmp_path):
+    by_batch = LRScheduler("StepLR", step_size=1, step_every="batch")
+    fit(
+        EpochScoring("accuracy", lower_is_better=False),
+        Checkpoint(monitor="accuracy_best", dirname=tmp_path),
+        by_batch,
+        PassthroughScoring("event_lr", on_train=True),
+        EarlyStopping(monitor="event_lr", patience=9),
+        LRScheduler(policy="StepLR", step_size=1, monitor="nope", event_name=None),  # not read
+    )
+    assert (tmp_path / "params.pt").exists()
 
 
 def test_the_same_name_twice_is_refused():
