@@ -101,7 +101,7 @@ def check_column_sizes(X: np.ndarray, names: Any, owner: str) -> None:
         name = column if names is None else repr(names[column])
         raise ValueError(
             f"The 'X' parameter of {owner} must hold values between -8.9e307 and 8.9e307, half the "
-            "largest number, for their range to be a number. "
+            "largest number: sums and differences of two are numbers, too. "
             f"Got {low[column]:g} to {high[column]:g} in column {name} instead: divide the column "
             "by a constant."
         )
