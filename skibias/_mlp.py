@@ -163,10 +163,11 @@ _ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         The candidates and how they compare: ``name``, ``inputs``, ``prefactor``, ``restart``,
         ``screening_score`` (negative held-out loss of a narrow network), ``validation_score``
         (negative share of errors on held-out rows, log loss if their weights differ, or squared
-        error, of up to two networks of full width; nan for those screened out), ``rank`` and ``status`` ("chosen", "compared",
-        "screened", "diverged"). Ready for ``pandas.DataFrame``. With fewer than 100
-        rows, narrow networks are compared once: by cross-validated losses or, where something was
-        learned because it was asked for, by those on the held-out rows.
+        error, of up to two networks of full width; nan for those screened out), ``rank`` and
+        ``status`` ("chosen", "compared", "screened", "diverged"). Ready for
+        ``pandas.DataFrame``. With fewer than 100 rows, narrow networks are compared once: by
+        cross-validated losses or, where something was learned because it was asked for, by those
+        on the held-out rows.
     meta_history_ : dict
         For what was learned, of "activation" and "inputs": ``validation_loss`` (outer steps,
         restarts), ``snapshot_step`` and ``functions``, as in `ActivationLearner`. The loss is the
