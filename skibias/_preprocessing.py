@@ -243,13 +243,14 @@ def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
 
 
 def _side_by_side(classes, weights, generator):
-    """Return a random order in which rows of a class, and in it of a weight, are side by side.
+    """Return a random order in which rows of a class, and in it of like weight, are side by side.
 
-    Rows at equal distances then hold equal shares of every class and of every weight.
+    Rows at equal distances then hold equal shares of every class and of heavy and light rows.
     """
     order = torch.randperm(len(classes), generator=generator).numpy()
     turn = torch.randperm(int(classes.max()) + 1, generator=generator).numpy()
-    return order[np.lexsort([weights[order], turn[classes[order]]])]
+    halvings = np.round(np.log2(weights))
+    return order[np.lexsort([halvings[order], turn[classes[order]]])]
 
 
 def _without_last_of_class(held_out, classes):

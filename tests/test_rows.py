@@ -394,6 +394,13 @@ def test_every_row_is_held_out_as_often_as_any_other():
     assert np.abs(counts / 2000 - 0.2).max() < 0.05
 
 
+def test_other_seeds_hold_out_other_rows_whatever_they_weigh():
+    weights = np.random.default_rng(0).uniform(0.5, 2, size=200)
+    rows = rows_of(np.zeros(200, dtype=int), weights)
+    parts = {tuple(held_out_rows(rows, 0.15, seed, stratify=False)[1]) for seed in range(50)}
+    assert len(parts) == 50
+
+
 def test_heavy_rows_are_held_out_in_their_share():
     weights = np.r_[np.ones(180), np.full(20, 100.0)]
     for seed in range(10):
