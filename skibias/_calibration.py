@@ -12,8 +12,6 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from skibias._targets import TargetEncoding
-
 # The logarithm of the temperature is thought to lie about so far from zero before rows are seen:
 # few held-out rows that are all predicted well would ask for one of zero.
 TEMPERATURE_SPREAD = 0.5
@@ -28,12 +26,11 @@ class Calibration(NamedTuple):
 
     Networks that are trained with smoothed labels approach ``q = (1 - s) p + s / k`` where the
     classes have probabilities p. Three ways lead to p: solving for it, which is exact where q is;
-    a temperature, which suits logits that are too large or too small everywhere; and the
-    frequencies of the classes, for networks that have learned nothing. What is returned is a
-    mixture of the three.
+    a temperature, which suits logits that are too large or too small everywhere; and equal
+    probabilities, for labels that are wrong at random. What is returned is a mixture of the three,
+    in which the order of the classes stays as it is.
     """
 
-    frequencies: np.ndarray  # (k,)
     smoothing: float = 0.0  # s
     lowest: float = 0.0  # what solving for p gives at least
     temperature: float = 1.0
@@ -48,7 +45,7 @@ class Calibration(NamedTuple):
         """Yield the probabilities (n, k), or (k,) that all rows share, of every way."""
         yield self._solved(logits)
         yield softmax(logits / self.temperature, axis=1)
-        yield self.frequencies
+        yield np.full(logits.shape[1], 1 / logits.shape[1])
 
     def _solved(self, logits) -> np.ndarray:
         """Return (q - s / k) / (1 - s)."""
@@ -58,13 +55,13 @@ class Calibration(NamedTuple):
         return solved / solved.sum(axis=1, keepdims=True)
 
 
-def uncalibrated(encoding: TargetEncoding, smoothing, n_rows) -> Calibration:
+def uncalibrated(smoothing, n_rows) -> Calibration:
     """Return what only undoes the smoothing of labels, of networks that were trained on n rows.
 
     No probability is then below one over the rows: so little cannot be told from them.
     """
     lowest = 1 / n_rows if smoothing else np.finfo(float).tiny
-    return Calibration(encoding.frequencies, smoothing, lowest)
+    return Calibration(smoothing, lowest)
 
 
 def fit_calibration(logits, classes, weights, prior: Calibration) -> Calibration:

@@ -434,7 +434,7 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         self.history_ = final.history
         self.n_iter_ = len(final.history)
         self.best_validation_score_ = None
-        self._calibration_ = uncalibrated(problem.encoding, self.label_smoothing, len(train))
+        self._calibration_ = uncalibrated(self.label_smoothing, len(train))
         if self.early_stopping:
             self._judge(problem.rows.alone(problem.held_out))
         return final.cut
@@ -656,9 +656,10 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         """Return the probability of every class.
 
         The smoothing of labels is undone in one way, and the logits are divided by a temperature
-        in another. Both are mixed with each other and with the frequencies of the classes. The
-        temperature and the shares are those that suit the held-out rows best. With
-        ``early_stopping=False`` there are none, and only the smoothing is undone.
+        in another. Both are mixed with each other and with equal probabilities; the most probable
+        class stays that of the logits. The temperature and the shares are those that suit the
+        held-out rows best. With ``early_stopping=False`` there are none, and only the smoothing
+        is undone.
 
         Parameters
         ----------
@@ -683,8 +684,8 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         -------
         ndarray of shape (n_samples,)
         """
-        probabilities = self.predict_proba(X)
-        return self._encoding_.classes[probabilities.argmax(1)]
+        outputs = self._outputs(self._checked(X))
+        return self._encoding_.classes[outputs.argmax(1)]
 
     def _judge(self, held_out) -> None:
         """Score the networks on held-out rows, and calibrate their probabilities."""
@@ -692,8 +693,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):
         self._calibration_ = fit_calibration(
             logits, held_out.y, held_out.weights, self._calibration_
         )
-        predicted = self._calibration_.probabilities(logits).argmax(1)
-        score = accuracy_score(held_out.y, predicted, sample_weight=held_out.weights)
+        score = accuracy_score(held_out.y, logits.argmax(1), sample_weight=held_out.weights)
         self.best_validation_score_ = float(score)
 
 

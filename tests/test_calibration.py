@@ -9,13 +9,7 @@ from sklearn.metrics import log_loss
 
 from skibias import LearnedActivationMLPClassifier
 from skibias._calibration import TEMPERATURE_SPREAD, Calibration, fit_calibration, uncalibrated
-from skibias._targets import TargetEncoding, class_encoding
-
-
-def classes_of(n_classes):
-    """Return the encoding of so many classes that are equally frequent."""
-    frequencies = np.full(n_classes, 1 / n_classes)
-    return TargetEncoding(np.arange(n_classes), None, None, "log_loss", frequencies)
+from skibias._targets import class_encoding
 
 
 def logits_of(probabilities):
@@ -28,12 +22,12 @@ def test_smoothing_is_undone_exactly(smoothing, n_classes):
     probabilities = np.random.default_rng(0).dirichlet(np.ones(n_classes), size=50)
     probabilities = 0.99 * probabilities + 0.01 / n_classes  # above what is given at least
     smoothed = (1 - smoothing) * probabilities + smoothing / n_classes
-    found = uncalibrated(classes_of(n_classes), smoothing, 1000).probabilities(logits_of(smoothed))
+    found = uncalibrated(smoothing, 1000).probabilities(logits_of(smoothed))
     np.testing.assert_allclose(found, probabilities, rtol=1e-10)
 
 
 def test_logits_beyond_what_smoothing_allows_give_one_over_the_rows():
-    found = uncalibrated(classes_of(2), 0.1, 1000).probabilities(np.array([[0.0, 9.0]]))
+    found = uncalibrated(0.1, 1000).probabilities(np.array([[0.0, 9.0]]))
     above = (1 / (1 + np.exp(-9)) - 0.05) / 0.9  # more than one
     np.testing.assert_allclose(found, [[0.001 / (above + 0.001), above / (above + 0.001)]])
 
@@ -45,9 +39,7 @@ def calibrated(factor, *, n_rows=20_000, smoothing=0.0, weights=None):
     cumulated = softmax(logits, axis=1).cumsum(axis=1)
     classes = (generator.uniform(size=(n_rows, 1)) > cumulated).sum(axis=1)
     weights = np.ones(n_rows) if weights is None else weights
-    return fit_calibration(
-        factor * logits, classes, weights, uncalibrated(classes_of(3), smoothing, n_rows)
-    )
+    return fit_calibration(factor * logits, classes, weights, uncalibrated(smoothing, n_rows))
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
@@ -64,27 +56,15 @@ def test_a_share_of_random_labels_is_found_again():
     is_random = generator.uniform(size=n_rows) < 0.3
     labels = np.where(is_random, generator.integers(4, size=n_rows), classes)
     found = fit_calibration(
-        logits_of(probabilities), labels, np.ones(n_rows), uncalibrated(classes_of(4), 0, 10**5)
+        logits_of(probabilities), labels, np.ones(n_rows), uncalibrated(0, 10**5)
     )
     sureness = found.probabilities(logits_of(probabilities)).max(axis=1)
     assert sureness.mean() == pytest.approx(1 - 0.3 * 3 / 4, abs=0.01)
 
 
-def test_networks_that_know_nothing_give_the_frequencies():
-    generator = np.random.default_rng(0)
-    logits = 3 * generator.normal(size=(3000, 2))
-    classes = (generator.uniform(size=3000) < 0.02).astype(int)
-    encoding = TargetEncoding(np.arange(2), None, None, "log_loss", np.array([0.98, 0.02]))
-    found = fit_calibration(logits, classes, np.ones(3000), uncalibrated(encoding, 0.1, 20_000))
-    assert found.shares[2] > 0.95
-    np.testing.assert_allclose(found.probabilities(logits)[:, 1], 0.02, atol=0.03)
-
-
 def test_few_rows_that_are_all_predicted_well_do_not_make_it_sure():
     logits = np.tile([[1.5, -1.5]], (5, 1))
-    found = fit_calibration(
-        logits, np.zeros(5, dtype=int), np.ones(5), uncalibrated(classes_of(2), 0.1, 33)
-    )
+    found = fit_calibration(logits, np.zeros(5, dtype=int), np.ones(5), uncalibrated(0.1, 33))
     assert np.exp(-TEMPERATURE_SPREAD) < found.temperature < 1
     assert 0.01 < found.probabilities(logits)[0, 1] < 0.05
 
@@ -97,19 +77,19 @@ def test_heavy_rows_decide():
     right[:10] = True  # of very great weight, and of the least probable class
     weights = np.where(right, 1e6, 1.0)
     classes = np.where(right, logits.argmin(1), logits.argmax(1))
-    found = fit_calibration(logits, classes, weights, uncalibrated(classes_of(3), 0, 20_000))
+    found = fit_calibration(logits, classes, weights, uncalibrated(0, 20_000))
     assert found.temperature > 5 * light.temperature
 
 
-def test_a_mixture_of_ways_sums_to_one_and_lies_between_them():
+def test_a_mixture_lies_between_its_ways_and_the_order_of_the_classes_stays():
     logits = np.random.default_rng(0).normal(size=(1000, 4)) * 5
-    frequencies = np.array([0.4, 0.3, 0.2, 0.1])
-    calibration = Calibration(frequencies, 0.2, 0.001, temperature=0.4, shares=(0.5, 0.2, 0.3))
+    calibration = Calibration(0.2, 0.001, temperature=0.4, shares=(0.5, 0.2, 0.3))
     probabilities = calibration.probabilities(logits)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
     ways = np.stack([np.broadcast_to(way, (1000, 4)) for way in calibration.ways(logits)])
     assert (ways.min(axis=0) <= probabilities + 1e-12).all()
     assert (probabilities <= ways.max(axis=0) + 1e-12).all()
+    assert (probabilities.argmax(1) == logits.argmax(1)).all()
 
 
 def test_outputs_begin_with_the_logits_of_smoothed_frequencies():
