@@ -298,6 +298,14 @@ def test_balanced_weights_with_early_stopping_are_like_those_of_a_linear_model()
     assert losses[0] < losses[1] + 0.05
 
 
+def test_one_network_with_weights_is_judged_by_its_log_loss():
+    X, y = make_classification(400, 4, flip_y=0.2, random_state=0)
+    weights = np.random.default_rng(0).uniform(0.1, 30, size=400)
+    model = LearnedActivationMLPClassifier(**NARROW, n_estimators=1, max_iter=3, random_state=0)
+    for epoch in model.fit(X, y, weights).history_:
+        assert epoch["valid_error"] == pytest.approx(epoch["valid_loss"], rel=1e-6)
+
+
 # Classes without weight
 
 
