@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from skibias import LearnedActivationMLPClassifier, SplineActivation
 from skibias._fixed_activation import FixedActivation
-from skibias._preprocessing import spline_columns
+from skibias._encoders import spline_columns
 
 X = np.linspace(-4, 4, 201)
 
