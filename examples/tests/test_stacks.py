@@ -1,7 +1,5 @@
 """Stacks of unlike networks, on which the commands of examples/reproduction stand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -9,16 +7,10 @@ import torch
 from skibias import SplineActivation
 from skibias._fixed_activation import FixedActivation
 
-FOLDER = Path(__file__).resolve().parents[1] / "examples" / "reproduction"
-
 
 @pytest.fixture
-def stacks(monkeypatch):
-    """The module, which is no part of the package."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import stacks
-
-    return stacks
+def stacks(part):
+    return part("stacks")
 
 
 RELU, TANH = (FixedActivation("relu"),), (FixedActivation("tanh"),)

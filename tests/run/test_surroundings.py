@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -272,14 +273,15 @@ def test_tensors_keep_the_modes_of_their_caller():
 def test_array_api_dispatch_changes_nothing():
     """In a process of its own, since SciPy reads its variable when it is imported."""
     code = (
-        "import sklearn, torch, numpy as np; from tests import test_surroundings as own\n"
+        "import sklearn, torch, test_surroundings as own\n"
         "sklearn.set_config(array_api_dispatch=True)\n"
         "X = torch.from_numpy(own.X)\n"
         "model = own.LearnedActivationMLPClassifier((4,), activation='tanh', max_iter=1,"
         " random_state=0).fit(X, own.Y)\n"
         "print(model.predict_proba(X).tobytes().hex())"
     )
-    environment = os.environ | {"SCIPY_ARRAY_API": "1"}
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    environment = os.environ | {"SCIPY_ARRAY_API": "1", "PYTHONPATH": paths}
     result = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )

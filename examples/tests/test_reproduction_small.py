@@ -4,33 +4,23 @@ import csv
 import math
 import shutil
 from itertools import pairwise
-from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 import pytest
 import torch
-from test_examples import run
+from scripts import check_figure, read, run_quick
 
 from skibias import SplineActivation
 
-FOLDER = Path(__file__).resolve().parents[1] / "examples" / "reproduction"
+
+@pytest.fixture
+def hat(part):
+    return part("hat")
 
 
 @pytest.fixture
-def hat(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import hat
-
-    return hat
-
-
-@pytest.fixture
-def optimization_threshold(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import optimization_threshold
-
-    return optimization_threshold
+def optimization_threshold(part):
+    return part("optimization_threshold")
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +33,8 @@ def output_of(folder):
     """What the commands printed with --quick, by name."""
     results = {}
     for name in ("hat", "optimization_threshold"):
-        result = run_quick(name, folder)
-        assert result.returncode == 0, result.stderr
-        results[name] = result.stdout
+        results[name] = run_quick(f"{name}.py", folder)
     return results
-
-
-def run_quick(name, folder):
-    variables = {"OMP_NUM_THREADS": "1", "SKIBIAS_DATA": ""}
-    return run(f"reproduction/{name}.py", "--quick", folder=folder, **variables)
-
-
-def records_of(path):
-    with path.open() as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.mark.parametrize(
@@ -67,21 +45,19 @@ def records_of(path):
     ],
 )
 def test_commands_leave_records_a_figure_and_activations(name, activations, output_of, folder):
-    records = records_of(folder / "quick" / f"{name}.csv")
+    records = read(folder / "quick" / f"{name}.csv")
     column = "loss" if name == "hat" else "train loss"
     losses = [float(record[column]) for record in records]
     assert np.isfinite(losses).all() and min(losses) >= 0
-    figure = matplotlib.image.imread(folder / "quick" / f"{name}.png")
-    assert min(figure.shape[:2]) > 300
-    assert len(np.unique(figure.reshape(-1, figure.shape[2]), axis=0)) > 20
+    check_figure(folder / "quick" / f"{name}.png")
     for activation in activations:
         text = (folder / "quick" / "activations" / f"{activation}.json").read_text()
         assert np.abs(SplineActivation.from_json(text).values).max() > 0
 
 
 def test_hat_measures_all_activations_at_the_best_rates(hat, output_of, folder):
-    records = records_of(folder / "quick" / "hat.csv")
-    rates = records_of(folder / "quick" / "hat_rates.csv")
+    records = read(folder / "quick" / "hat.csv")
+    rates = read(folder / "quick" / "hat_rates.csv")
     activations = {"waves": [*hat.FIXED, *hat.WAVES_ONLY, *hat.LEARNED], "digits": list(hat.FIXED)}
     for problem, names in activations.items():
         for optimizer in hat.OPTIMIZERS:
@@ -94,7 +70,7 @@ def test_hat_measures_all_activations_at_the_best_rates(hat, output_of, folder):
 
 
 def test_hat_as_a_function_and_as_a_spline_are_the_same_network(hat, output_of, folder):
-    records = records_of(folder / "quick" / "hat.csv")
+    records = read(folder / "quick" / "hat.csv")
     function, spline = (
         [float(record["loss"]) for record in hat.select(records, "waves", "sgd", name)]
         for name in ("hat", "hat spline")
@@ -103,7 +79,7 @@ def test_hat_as_a_function_and_as_a_spline_are_the_same_network(hat, output_of, 
 
 
 def test_threshold_command_measures_every_model(optimization_threshold, output_of, folder):
-    records = records_of(folder / "quick" / "optimization_threshold.csv")
+    records = read(folder / "quick" / "optimization_threshold.csv")
     last = optimization_threshold.last_step(records)
     for model in optimization_threshold.MODELS:
         own = optimization_threshold.select(records, model, last)
@@ -122,8 +98,7 @@ def test_commands_go_on_where_they_were_ended(name, output_of, folder, tmp_path)
     forged = first.rsplit(",", 1)[0] + ",0.125\n"
     kept = "".join([header, forged, *lines[:-1]])
     path.write_text(kept)
-    result = run_quick(name, tmp_path)
-    assert result.returncode == 0, result.stderr
+    run_quick(f"{name}.py", tmp_path)
     after = path.read_text()
     assert after.startswith(kept)
     (measured,) = csv.reader(after.removeprefix(kept).splitlines())

@@ -1,9 +1,8 @@
 """The commands on shortcuts as they are run, with settings that take seconds, and their parts."""
 
 import numpy as np
-import pytest
 import torch
-from reproduction_commands import FOLDER, check_figure, records_of
+from scripts import check_figure, records_of
 
 from skibias import SplineActivation
 
@@ -25,13 +24,6 @@ def shares(records, column, **wanted):
     own = [record for record in records if all(record[key] == wanted[key] for key in wanted)]
     assert own
     return np.array([float(record[column]) for record in own])
-
-
-@pytest.fixture
-def part(monkeypatch):
-    """Import a module of the commands, which is no part of the package."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return __import__
 
 
 # The commands.

@@ -3,19 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from reproduction_commands import FOLDER, check_figure, records_of
+from scripts import check_figure, records_of
 
 from skibias import SplineActivation
 from skibias._fixed_activation import FixedActivation
 from skibias.engine import networks
-
-
-@pytest.fixture
-def part(monkeypatch):
-    """Import a module of the commands, which is no part of the package."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    return __import__
-
 
 # The commands.
 

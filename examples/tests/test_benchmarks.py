@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from benchmark_modules import BENCHMARKS, load
+from scripts import BENCHMARKS, load
 
 from skibias import SplineActivation
 from skibias.engine.networks import Architecture

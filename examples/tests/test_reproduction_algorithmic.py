@@ -2,35 +2,24 @@
 
 import numpy as np
 import pytest
-from reproduction_commands import FOLDER, check_figure, read, records_of, run_quick
+from scripts import check_figure, read, records_of, run_quick
 
 from skibias import SplineActivation
 
 
 @pytest.fixture
-def commands(monkeypatch):
-    """The folder of the commands on the path; they are no part of the package."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    import algorithmic
-    import grokking
-    import transfer
-
-    return {"algorithmic": algorithmic, "grokking": grokking, "transfer": transfer}
+def algorithmic(part):
+    return part("algorithmic")
 
 
 @pytest.fixture
-def algorithmic(commands):
-    return commands["algorithmic"]
+def grokking(part):
+    return part("grokking")
 
 
 @pytest.fixture
-def grokking(commands):
-    return commands["grokking"]
-
-
-@pytest.fixture
-def transfer(commands):
-    return commands["transfer"]
+def transfer(part):
+    return part("transfer")
 
 
 def test_grokking_leaves_records_curves_functions_and_a_figure(tmp_path):
@@ -68,10 +57,8 @@ def test_ideal_sines_are_measured_once_each(tmp_path):
     assert records_of("ideal_sines.py", tmp_path) == records
 
 
-def test_an_ideal_sine_has_the_frequency_and_height_of_its_name(commands):
-    import ideal_sines
-
-    (function,) = ideal_sines.make_sines()["sine 26 0.04"]
+def test_an_ideal_sine_has_the_frequency_and_height_of_its_name(part):
+    (function,) = part("ideal_sines").make_sines()["sine 26 0.04"]
     z = np.linspace(-0.9, 0.9, 1000)
     np.testing.assert_allclose(function(z), 0.04 * np.sin(26 * z), atol=0.04 * 0.02)
 

@@ -1,19 +1,13 @@
 """Examples and benchmarks run as a reader would run them, with settings that take seconds."""
 
-import csv
 import itertools
 import math
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
-import matplotlib.image
 import numpy as np
 import pytest
+from scripts import EXAMPLES, check_figure, read, run_script
 
-ROOT = Path(__file__).resolve().parents[1]
 MODELS = (
     "logistic regression",
     "k nearest neighbours",
@@ -26,18 +20,6 @@ MODELS = (
 )
 
 
-def run(script, *arguments, folder, **variables):
-    """Run a script of the examples in a folder, warnings being errors."""
-    environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT), **variables}
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(ROOT / "examples" / script), *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-
-
 def numbers_after(name, output):
     """Return the numbers of the table's line that starts with a name."""
     line = re.search(rf"^{re.escape(name)} .*$", output, re.MULTILINE)
@@ -48,55 +30,45 @@ def numbers_after(name, output):
 def test_comparison_prints_a_table_and_saves_a_figure(tmp_path):
     script = "plot_01_compare_with_trees.py"
     arguments = ("--quick", "--output", "functions.png")
-    result = run(script, *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
-    assert result.returncode == 0, result.stderr
+    result = run_script(script, *arguments, folder=tmp_path)
     for name in MODELS:
         accuracy, complexity, seconds = numbers_after(name, result.stdout)
         assert 0.5 < accuracy <= 1
         assert math.isfinite(complexity) and complexity >= 0
         assert seconds >= 0
     assert result.stderr.count("split 1/1: ") == len(MODELS)
-    height, width, _ = matplotlib.image.imread(tmp_path / "functions.png").shape
-    assert min(height, width) > 300
+    check_figure(tmp_path / "functions.png")
 
 
 @pytest.mark.parametrize(
     "script",
     sorted(
         path.name
-        for path in (ROOT / "examples").glob("plot_*.py")
+        for path in EXAMPLES.glob("plot_*.py")
         if not re.search("_0[17]_", path.name)  # with tests of their own
     ),
 )
 def test_an_example_prints_finite_numbers_and_saves_a_figure(script, tmp_path):
-    result = run(script, "--quick", "--output", "figure.png", folder=tmp_path, OMP_NUM_THREADS="1")
-    assert result.returncode == 0, result.stderr
+    result = run_script(script, "--quick", "--output", "figure.png", folder=tmp_path)
     assert re.search(r"\d\.\d", result.stdout)
     assert not re.search(r"\b(nan|inf)\b", result.stdout)
-    figure = matplotlib.image.imread(tmp_path / "figure.png")
-    assert min(figure.shape[:2]) > 300
-    assert len(np.unique(figure.reshape(-1, figure.shape[2]), axis=0)) > 20
+    check_figure(tmp_path / "figure.png")
 
 
 def test_neural_redshift_prints_effects_and_saves_a_figure(tmp_path):
     script = "plot_07_neural_redshift.py"
     arguments = ("--networks", "3", "--transformers", "2", "--steps", "2")
     arguments += ("--output", "redshift.png")
-    result = run(script, *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
-    assert result.returncode == 0, result.stderr
+    result = run_script(script, *arguments, folder=tmp_path)
     for factor in ("weight_magnitude", "depth", "residual", "gate"):
         assert re.search(rf"^{factor} +tanh .*\[.*\]", result.stdout, re.MULTILINE)
-    height, width, _ = matplotlib.image.imread(tmp_path / "redshift.png").shape
-    assert min(height, width) > 300
+    check_figure(tmp_path / "redshift.png")
 
 
 @pytest.mark.slow
 def test_networks_learn_best_what_is_as_complex_as_they_are_untrained(tmp_path):
     script = "plot_07_neural_redshift.py"
-    result = run(
-        script, "--networks", "2", "--transformers", "2", folder=tmp_path, OMP_NUM_THREADS="1"
-    )
-    assert result.returncode == 0, result.stderr
+    result = run_script(script, "--networks", "2", "--transformers", "2", folder=tmp_path)
     # modulus, complexity of the target, nearest prefactor, best prefactor, test errors
     rows = re.findall(r"^ +(\d+) +([\d.]+) +(\d+) +(\d+)  ", result.stdout, re.MULTILINE)
     complexity, nearest, best = np.array(rows, dtype=float).T[1:]
@@ -110,13 +82,11 @@ def test_networks_learn_best_what_is_as_complex_as_they_are_untrained(tmp_path):
 def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):
     arguments = ("--quick", "--output", "kernel.csv")
     script = "benchmarks/bench_kernel.py"
-    result = run(script, *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
-    assert result.returncode == 0, result.stderr
+    result = run_script(script, *arguments, folder=tmp_path)
     assert re.search(
         r"^cpu, 1 thread: .* \d+\.\d\d times as long as tanh", result.stdout, re.MULTILINE
     )
-    with open(tmp_path / "kernel.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = read(tmp_path / "kernel.csv")
     passes = [(row["functions"], row["pass"]) for row in rows[1:]]
     names = ("forward", "frozen", "knots", "double")
     every = itertools.product(("shared", "per layer", "per feature"), names)
@@ -133,9 +103,13 @@ def test_kernel_benchmark_prints_milliseconds_and_ratios(tmp_path):
 )
 def test_benchmarks_of_learning_keep_their_numbers(script, columns, tmp_path):
     arguments = ("--quick", "--output", "table.csv")
-    result = run(f"benchmarks/{script}.py", *arguments, folder=tmp_path, OMP_NUM_THREADS="1")
-    assert result.returncode == 0, result.stderr
-    with open(tmp_path / "table.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
+    run_script(f"benchmarks/{script}.py", *arguments, folder=tmp_path)
+    rows = read(tmp_path / "table.csv")
     assert rows
     assert all(float(row[name]) > 0 for row in rows for name in columns)
+
+
+def test_the_cluster_finds_what_one_process_finds(tmp_path):
+    pytest.importorskip("distributed")
+    result = run_script("cluster_with_dask.py", "--rows", 120, folder=tmp_path)
+    assert "same weights: True, same scores: True" in result.stdout

@@ -10,7 +10,7 @@ from test_import_rules import imports_of
 
 import skibias
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}  # where the name to import is another
 EXTRAS = tuple(PROJECT["optional-dependencies"])

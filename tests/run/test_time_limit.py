@@ -2,7 +2,6 @@
 
 import math
 import pickle
-import time
 import warnings
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
+from skorch.callbacks import Callback
 
 from skibias import (
     ActivationLearner,
@@ -99,22 +99,35 @@ def test_a_generous_limit_changes_nothing_and_warns_of_nothing(estimator_class):
         np.testing.assert_array_equal(limited.candidates_[name], free.candidates_[name])
 
 
-def test_a_fit_ends_at_about_its_limit():
+def test_a_fit_ends_at_about_its_limit(clock):
+    """Every step asks the clock, which moves by a second: at most a few are late."""
     X, y = make_data(LearnedActivationMLPClassifier, 400)
     learner = clone(LEARNER).set_params(n_outer_steps=100_000, horizon=200)
     model = make_estimator(
-        learner=learner, max_iter=100_000, n_iter_no_change=100_000, time_limit=2.0
+        learner=learner, max_iter=100_000, n_iter_no_change=100_000, time_limit=100.0
     )
-    begin = time.monotonic()
+    begin, clock.step = clock.now, 1.0
     message = message_of_fit(model, X, y)
-    assert 1.8 < time.monotonic() - begin < 10
+    assert 99 < clock.now - begin < 110
     assert "outer steps" in message and "of 100000 epochs" in message
     losses = model.meta_history_["activation"]["validation_loss"]
     assert 1 < len(losses) < 100_000
     assert len(model.meta_history_["inputs"]["validation_loss"]) > 1
 
 
-def test_an_epoch_that_is_cut_is_judged_and_training_ends_with_it(monkeypatch):
+class PassTheLimit(Callback):
+    """Moves the clock past every limit once a number of batches were trained on."""
+
+    def __init__(self, clock, n_batches):
+        self.clock, self.n_batches = clock, n_batches
+
+    def on_batch_end(self, net, training, **kwargs):
+        self.n_batches -= training
+        if self.n_batches == 0:
+            self.clock.now += 1e9
+
+
+def test_an_epoch_that_is_cut_is_judged_and_training_ends_with_it(clock):
     X, y = make_data(LearnedActivationMLPClassifier, 400)
     model = make_estimator(
         activation="relu",
@@ -123,15 +136,8 @@ def test_an_epoch_that_is_cut_is_judged_and_training_ends_with_it(monkeypatch):
         learning_rate=0.01,
         max_iter=9,
         time_limit=1e5,
+        callbacks=[PassTheLimit(clock, 2 * 34 + 11)],  # 34 batches an epoch
     )
-    questions = []
-
-    def is_over(deadline):
-        # 34 batches an epoch; asked after each but the last, and at the end of the epoch.
-        questions.append(deadline)
-        return len(questions) > 2 * 34 + 10
-
-    monkeypatch.setattr(Deadline, "has_passed", is_over)
     assert "cut training after 2 of 9 epochs." in message_of_fit(model, X, y)
     assert [record["train_batch_count"] for record in model.history_] == [34, 34, 11]
     assert all(np.isfinite(record["valid_error"]) for record in model.history_)
@@ -139,11 +145,12 @@ def test_an_epoch_that_is_cut_is_judged_and_training_ends_with_it(monkeypatch):
     assert model.best_validation_score_ == pytest.approx(1 - min(errors), abs=1e-3)
 
 
-def test_no_epoch_is_cut_that_was_the_last_one(monkeypatch):
+def test_no_epoch_is_cut_that_was_the_last_one(clock):
     X, y = make_data(LearnedActivationMLPClassifier)
     model = make_estimator(activation="relu", input_activations=None, max_iter=1, time_limit=1.0)
-    monkeypatch.setattr(_time_limit.Deadline, "has_passed", lambda deadline: True)
-    model.set_params(batch_size=len(X)).fit(X, y)  # one batch, one epoch: no warning
+    model.set_params(batch_size=len(X), callbacks=[PassTheLimit(clock, 1)])
+    model.fit(X, y)  # one batch, one epoch: no warning
+    assert model.history_[0]["train_batch_count"] == 1
 
 
 def test_a_warning_that_is_an_error_leaves_a_fitted_estimator():
@@ -177,9 +184,9 @@ def test_calls_one_after_the_other_divide_the_time_in_proportion():
     assert Deadline().parts([1, 1], 1) == [Deadline()] * 2
 
 
-def test_a_deadline_tells_the_share_of_its_time_in_any_process(monkeypatch):
+def test_a_deadline_tells_the_share_of_its_time_in_any_process(clock):
     deadline = pickle.loads(pickle.dumps(Clock(90.0, 40.0)))
-    monkeypatch.setattr(time, "time", lambda: 100.0)
+    clock.now = 100.0
     half = deadline.deadline(0.5)
     assert half == Deadline(100.0, 110.0)
     assert Deadline(80.0, 120.0).from_now() == Deadline(100.0, 120.0)

@@ -24,7 +24,7 @@ ESTIMATORS = [LearnedActivationMLPClassifier, LearnedActivationMLPRegressor, IAF
 
 # A weight is one row's, and copies are several: where rows are held out, copies fall on both sides
 # and a heavy row on one. Both agree in distribution, and exactly where no row is held out
-# (tests/test_rows.py).
+# (tests/prepare/test_rows.py).
 EQUIVALENCE = {"check_sample_weight_equivalence_on_dense_data": "rows are held out as they came"}
 
 

@@ -1,6 +1,6 @@
 """Whatever comes in: a fitted model with finite predictions, or an error that names its cause.
 
-`pytest -m slow tests/test_fuzz.py` tries 2,000 cases.
+`pytest -m slow tests/estimators/test_fuzz.py` tries 2,000 cases.
 """
 
 import contextlib

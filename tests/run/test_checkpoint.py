@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import secrets
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from joblib import parallel_config
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
@@ -21,12 +23,8 @@ from skibias import (
     IAFTransformer,
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
-    _checkpoint,
-    _mlp,
-    _selection,
-    _stacks,
 )
-from skibias._checkpoint import fit_digest
+from skibias._checkpoint import Stage, fit_digest
 from skibias._targets import TableData
 
 LEARNER = ActivationLearner(n_outer_steps=5, n_restarts=2, horizon=10, hidden_layer_sizes=(8,))
@@ -53,37 +51,23 @@ def make_regressor(**parameters):
 
 
 @pytest.fixture
-def written(monkeypatch):
-    """The names of the files that are written; states are kept after every step."""
+def written(monkeypatch, clock):
+    """The names of the files that are put in their place; states are kept after every step."""
     names = []
-    write = _checkpoint._write
+    replace = os.replace
 
-    def recorded(path, content):
-        write(path, content)
-        names.append(path.name)
+    def recorded(source, target):
+        replace(source, target)
+        names.append(Path(target).name)
 
-    monkeypatch.setattr(_checkpoint, "_write", recorded)
-    monkeypatch.setattr(_checkpoint, "SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr(os, "replace", recorded)
+    clock.step = 3600.0
     return names
 
 
-@pytest.fixture
-def work(monkeypatch):
-    """The names of the functions that do the work of a fit, as they are called."""
-    calls = []
-
-    def count(module, name):
-        function = getattr(module, name)
-
-        def counted(*arguments, **keywords):
-            calls.append(name)
-            return function(*arguments, **keywords)
-
-        monkeypatch.setattr(module, name, counted)
-
-    for name in ("learn_inputs", "learn_activations", "compare"):
-        count(_selection, name)
-    return calls
+def results(written):
+    """Return the stages whose results were written: their work was done, not found."""
+    return {name for name in written if not name.endswith(".state")}
 
 
 def assert_same_fit(fitted, expected, X):
@@ -103,15 +87,15 @@ def assert_same_fit(fitted, expected, X):
 
 def fit_with_interruptions(model, X, y, monkeypatch):
     """Fit again and again, interrupted after every single file; return how often."""
-    write = _checkpoint._write
+    replace = os.replace
 
-    def write_and_end(path, content):
-        write(path, content)
+    def replace_and_end(source, target):
+        replace(source, target)
         raise InterruptedFitError
 
     attempts = 0
     with monkeypatch.context() as patch:
-        patch.setattr(_checkpoint, "_write", write_and_end)
+        patch.setattr(os, "replace", replace_and_end)
         while True:
             try:
                 model.fit(X, y)
@@ -161,17 +145,20 @@ class _FreshParameters:
         self.fitted = clone(self.estimator).fit(X, y)
 
 
-def test_a_finished_fit_does_no_work_again(tmp_path, work, written):
+STAGES = {"inputs", "activation", "screening", "contest", "training"}
+
+
+def test_a_finished_fit_does_no_work_again(tmp_path, written, capsys):
     X, y = make_data()
     model = make_classifier(checkpoint=str(tmp_path)).fit(X, y)
-    assert sorted(work) == ["compare", "compare", "learn_activations", "learn_inputs"]
     (folder,) = tmp_path.iterdir()
-    names = {"inputs", "activation", "screening", "contest", "training"}
-    assert {path.name for path in folder.iterdir()} == names < set(written)  # no state is left
-    work.clear()
+    assert {path.name for path in folder.iterdir()} == STAGES == results(written)
+    assert set(written) > STAGES  # states were written as well; none is left
+    written.clear()
     epochs = _Epochs()
-    again = clone(model).set_params(callbacks=[epochs], verbose=0).fit(X, y)
-    assert work == [] and epochs.seen == []
+    again = clone(model).set_params(callbacks=[epochs], verbose=1).fit(X, y)
+    assert written == [] and epochs.seen == []
+    assert "learning" not in capsys.readouterr().err
     assert_same_fit(again, model, X)
 
 
@@ -188,24 +175,36 @@ class _Epochs(Callback):
             raise InterruptedFitError
 
 
-def test_training_goes_on_after_the_last_epoch_that_was_kept(tmp_path, work, written):
+def test_training_goes_on_after_the_last_epoch_that_was_kept(tmp_path, written):
     X, y = make_data()
     expected = make_classifier(max_iter=6).fit(X, y)
     model = make_classifier(max_iter=6, checkpoint=tmp_path)
     with pytest.raises(InterruptedFitError):
         model.set_params(callbacks=[_Epochs(last=4)]).fit(X, y)
-    work.clear()
+    assert results(written) == STAGES - {"training"}
+    written.clear()
     epochs = _Epochs()
     model.set_params(callbacks=[epochs]).fit(X, y)
-    assert work == []  # learned and chosen already
+    assert results(written) == {"training"}  # learned and chosen already
     assert epochs.seen == [4, 5, 6]  # the fourth had not been kept
     assert_same_fit(model, expected, X)
 
 
-def test_states_are_kept_only_now_and_then(tmp_path, written, monkeypatch):
-    monkeypatch.setattr(_checkpoint, "SECONDS_BETWEEN_WRITES", 3600.0)
+def test_states_are_kept_only_now_and_then(tmp_path, written, clock):
+    clock.step = 0.0
     make_classifier(checkpoint=tmp_path).fit(*make_data())
-    assert sorted(written) == ["activation", "contest", "inputs", "screening", "training"]
+    assert sorted(written) == sorted(STAGES)
+
+
+def test_a_state_is_due_ten_seconds_after_the_last_one(tmp_path, clock):
+    keeper = Stage(tmp_path, "inputs").keeper()
+    for number in range(2):
+        clock.now += 9.5
+        assert not keeper.is_due()
+        clock.now += 0.5
+        assert keeper.is_due()
+        keeper.keep(number)
+        assert Stage(tmp_path, "inputs").state() == number
 
 
 def test_a_training_that_had_converged_is_not_trained_on(tmp_path, written, monkeypatch):
@@ -219,27 +218,26 @@ def test_a_training_that_had_converged_is_not_trained_on(tmp_path, written, monk
 
 
 KILLED = """
-import os, signal, sys
+import itertools, os, signal, sys, time
 sys.path.insert(0, {tests!r})
-from skibias import _checkpoint
 from test_checkpoint import make_classifier, make_data
 
-write, names = _checkpoint._write, []
+replace, names, hours = os.replace, [], itertools.count(0, 3600)
 
-def write_and_die(path, content):
-    write(path, content)
-    names.append(path.name)
+def replace_and_die(source, target):
+    replace(source, target)
+    names.append(os.path.basename(target))
     if names.count({name!r}) == {count}:
         os.kill(os.getpid(), signal.SIGKILL)
 
-_checkpoint._write = write_and_die
-_checkpoint.SECONDS_BETWEEN_WRITES = 0.0
+os.replace = replace_and_die
+time.monotonic = lambda: next(hours)
 make_classifier(checkpoint={folder!r}).fit(*make_data())
 """
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
-def test_a_process_that_was_killed_goes_on_in_another_one(tmp_path, work):
+def test_a_process_that_was_killed_goes_on_in_another_one(tmp_path, written):
     code = KILLED.format(
         tests=str(Path(__file__).parent), name="training.state", count=2, folder=str(tmp_path)
     )
@@ -249,7 +247,7 @@ def test_a_process_that_was_killed_goes_on_in_another_one(tmp_path, work):
     X, y = make_data()
     epochs = _Epochs()
     model = make_classifier(checkpoint=str(tmp_path), callbacks=[epochs]).fit(X, y)
-    assert work == []
+    assert results(written) == {"training"}
     assert epochs.seen == [3, 4]
     assert_same_fit(model, make_classifier().fit(X, y), X)
 
@@ -272,12 +270,12 @@ def test_folds_and_candidates_of_a_search_have_files_of_their_own(tmp_path):
 
 def test_without_a_random_state_the_seed_is_kept(tmp_path, monkeypatch, written):
     X, y = make_data()
-    monkeypatch.setattr(_mlp, "draw_seed", lambda random_state: 123)
+    monkeypatch.setattr(secrets, "randbelow", lambda limit: 123)
     expected = make_classifier(random_state=None).fit(X, y)
     model = make_classifier(random_state=None, checkpoint=tmp_path)
     with pytest.raises(InterruptedFitError):
         model.set_params(callbacks=[_Epochs(last=2)]).fit(X, y)
-    monkeypatch.setattr(_mlp, "draw_seed", lambda random_state: 456)
+    monkeypatch.setattr(secrets, "randbelow", lambda limit: 456)
     assert_same_fit(model.set_params(callbacks=None).fit(X, y), expected, X)
 
 
@@ -377,29 +375,29 @@ def test_a_file_of_another_version_is_ignored_with_a_warning(tmp_path, monkeypat
     def fail(payload):
         raise AttributeError("no such class")
 
-    _checkpoint._write(tmp_path / "inputs", 1)
-    assert _checkpoint._read(tmp_path / "inputs") == 1
-    monkeypatch.setattr(_checkpoint.pickle, "loads", fail)
+    stage = Stage(tmp_path, "inputs")
+    assert stage.result(lambda: 1) == stage.result(lambda: 2) == 1
+    monkeypatch.setattr(pickle, "loads", fail)
     with pytest.warns(UserWarning, match="cannot be read.*no such class"):
-        assert _checkpoint._read(tmp_path / "inputs") is None
+        assert stage.result(lambda: 2) == 2
 
 
 def test_generators_of_torch_keep_their_state(tmp_path):
     generator = torch.Generator().manual_seed(3)
     torch.rand(5, generator=generator)
-    _checkpoint._write(tmp_path / "inputs", {"generator": generator})
-    found = _checkpoint._read(tmp_path / "inputs")["generator"]
+    Stage(tmp_path, "inputs").keeper().keep({"generator": generator})
+    found = Stage(tmp_path, "inputs").state()["generator"]
     assert torch.equal(torch.rand(5, generator=found), torch.rand(5, generator=generator))
 
 
-def test_later_stages_are_forgotten_once_an_earlier_one_is_done_anew(tmp_path, work):
+def test_later_stages_are_forgotten_once_an_earlier_one_is_done_anew(tmp_path, written):
     X, y = make_data()
     model = make_classifier(checkpoint=tmp_path).fit(X, y)
     (folder,) = tmp_path.iterdir()
     (folder / "activation").unlink()
-    work.clear()
+    written.clear()
     again = clone(model).fit(X, y)
-    assert sorted(work) == ["compare", "compare", "learn_activations"]
+    assert results(written) == STAGES - {"inputs"}
     assert_same_fit(again, model, X)
 
 
@@ -417,7 +415,7 @@ def test_a_write_that_fails_does_not_end_the_fit(tmp_path, monkeypatch, finished
         raise OSError("No space left on device")
 
     X, y, expected, _ = finished
-    monkeypatch.setattr(_checkpoint.os, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.warns(UserWarning, match="could not be written: No space left"):
         model = make_classifier(checkpoint=tmp_path).fit(X, y)
     assert_same_fit(model, expected, X)
@@ -426,12 +424,12 @@ def test_a_write_that_fails_does_not_end_the_fit(tmp_path, monkeypatch, finished
 
 
 @pytest.mark.parametrize("below", ["", "folder"])
-def test_a_path_that_is_no_folder_is_refused_before_any_work(tmp_path, below, work):
+def test_a_path_that_is_no_folder_is_refused_before_any_work(tmp_path, below, capsys):
     (tmp_path / "file").write_text("mine")
-    model = make_classifier(checkpoint=tmp_path / "file" / below)
+    model = make_classifier(checkpoint=tmp_path / "file" / below, verbose=1)
     with pytest.raises(ValueError, match="'checkpoint' parameter .* folder .* Got .* instead"):
         model.fit(*make_data())
-    assert work == []
+    assert capsys.readouterr().err == ""  # no bar of anything that was begun
     assert (tmp_path / "file").read_text() == "mine"
 
 
@@ -440,13 +438,13 @@ def test_a_path_of_the_wrong_type_is_refused():
         make_classifier(checkpoint=3).fit(*make_data())
 
 
-def test_a_parameter_that_cannot_be_told_apart_is_refused(tmp_path, work):
+def test_a_parameter_that_cannot_be_told_apart_is_refused(tmp_path, capsys):
     learner = clone(LEARNER).set_params(init=lambda x: np.maximum(x, 0))
-    model = make_classifier(learner=learner, checkpoint=tmp_path)
+    model = make_classifier(learner=learner, checkpoint=tmp_path, verbose=1)
     rule = "'checkpoint' parameter .* must be None where the parameter 'learner' .* Got .* instead"
     with pytest.raises(ValueError, match=rule):
         model.fit(*make_data())
-    assert work == []
+    assert capsys.readouterr().err == ""
 
 
 def test_a_folder_is_made_where_there_is_none(tmp_path, finished):
@@ -457,15 +455,15 @@ def test_a_folder_is_made_where_there_is_none(tmp_path, finished):
 
 
 def test_restarts_in_several_stacks_keep_their_own_states(written, tmp_path, monkeypatch):
-    monkeypatch.setattr(_stacks, "memory_budget", lambda device: 1)  # one restart in a stack
     X, y = make_data()
     expected = make_classifier().fit(X, y)
     model = make_classifier(checkpoint=tmp_path)
-    assert fit_with_interruptions(model, X, y, monkeypatch) > 0
-    assert_same_fit(model, expected, X)
-    states = {name for name in written if name.startswith("activation")}
-    assert states >= {"activation.0-0.state", "activation.1-1.state"}
-    make_classifier(checkpoint=tmp_path / "whole").fit(X, y)
+    with parallel_config("threading", n_jobs=2):  # a stack for each worker
+        assert fit_with_interruptions(model, X, y, monkeypatch) > 0
+        assert_same_fit(model, expected, X)
+        states = {name for name in written if name.startswith("activation")}
+        assert states >= {"activation.0-0.state", "activation.1-1.state"}
+        make_classifier(checkpoint=tmp_path / "whole").fit(X, y)
     assert not list((tmp_path / "whole").rglob("*.state"))  # of a fit that came to its end
 
 

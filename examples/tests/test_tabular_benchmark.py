@@ -1,10 +1,8 @@
 """The tabular benchmark: its protocol, what it records, that it resumes, and what it reports."""
 
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
+from functools import partial
 from types import SimpleNamespace
 
 import matplotlib.image
@@ -12,13 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from benchmark_modules import BENCHMARKS, load
+from scripts import load, run_script
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier
-
-ROOT = Path(__file__).resolve().parents[1]
-
 
 run_tabular = load("run_tabular")
 make_report = load("make_report")
@@ -393,34 +388,22 @@ def test_a_fit_whose_process_dies_has_a_row(monkeypatch):
     assert found["status"] == "killed by signal 9"
 
 
-def run_script(name, *arguments, folder, **variables):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
-    return subprocess.run(
-        [sys.executable, "-W", "error", str(BENCHMARKS / name), *map(str, arguments)],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_the_command_line_runs_resumes_and_reports(tmp_path):
     table = classification_table()
     frame = pd.DataFrame(np.hstack([table.X, table.X, table.X[:, :1]]), columns=list("abcdefg"))
     frame.assign(target=table.y).to_parquet(tmp_path / "electricity.parquet")
     options = ["--sets", "electricity", "--task", "classification", "--n-splits", 1]
     options += ["--models", "linear", "hist_gradient_boosting", "--n-jobs", 2]
-    first = run_script("run_tabular.py", *options, folder=tmp_path, SKIBIAS_DATA=str(tmp_path))
-    assert first.returncode == 0, first.stderr
+    run = partial(run_script, "benchmarks/run_tabular.py", *options, folder=tmp_path)
+    first = run(SKIBIAS_DATA=str(tmp_path))
     assert "2 fitted, 0 failed" in first.stdout
-    again = run_script("run_tabular.py", *options, folder=tmp_path, SKIBIAS_DATA=str(tmp_path))
+    again = run(SKIBIAS_DATA=str(tmp_path))
     assert "2 fits, 2 of them are in tabular.csv" in again.stdout
     rows = results.read_rows(tmp_path / "tabular.csv")
     assert {found["status"] for found in rows} == {"ok"} and len(rows) == 2
     assert all(float(found["tv_complexity"]) > 0 for found in rows)
     assert {found["data_version"] for found in rows} == {"benchmark"}
-    report = run_script("make_report.py", "tabular.csv", folder=tmp_path)
-    assert report.returncode == 0, report.stderr
+    run_script("benchmarks/make_report.py", "tabular.csv", folder=tmp_path)
     assert "| linear |" in (tmp_path / "tabular" / "report.md").read_text()
 
 

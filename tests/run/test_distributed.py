@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -97,14 +95,6 @@ def test_cross_validation_on_a_dask_cluster(cluster):
     here = cross_val_score(MODEL, X, y, cv=2)
     with parallel_config(backend="dask"):
         np.testing.assert_array_equal(cross_val_score(MODEL, X, y, cv=2), here)
-
-
-def test_the_example_finds_the_same_on_its_cluster(tmp_path):
-    example = Path(__file__).parents[1] / "examples" / "cluster_with_dask.py"
-    command = [sys.executable, str(example), "--rows", "120"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert result.returncode == 0, result.stderr
-    assert "same weights: True, same scores: True" in result.stdout
 
 
 def run_once(folder, number, killed):
