@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
+from openml_cache import fill_cache
 from sklearn.utils import Bunch
 
-from skibias.datasets import _images, fetch_images
-from skibias.datasets._images import find_local_images, read_npz, split_table, to_images
+from skibias.datasets import fetch_images
+from skibias.datasets._images import SETS, find_local_images, read_npz, split_table, to_images
 
 N_TRAIN, N_TEST = 12, 10
 SHAPES = {"mnist": (28, 28), "fashion": (28, 28), "cifar10": (32, 32, 3)}
@@ -30,9 +31,9 @@ def cache(tmp_path):
 @pytest.fixture
 def small_sets(monkeypatch):
     """Expect few images on OpenML: one of each class in the test part."""
-    for name, known in list(_images._SETS.items()):
+    for name, known in list(SETS.items()):
         small = known._replace(n_train=N_TRAIN, test_counts=(1,) * N_TEST)
-        monkeypatch.setitem(_images._SETS, name, small)
+        monkeypatch.setitem(SETS, name, small)
 
 
 def make_parts(name, seed=0):
@@ -56,31 +57,6 @@ def make_table(name):
     labels = np.concatenate([parts["y_train"], parts["y_test"]]).astype(str)
     frame = pd.DataFrame(images.reshape(len(images), -1))
     return frame.add_prefix("pixel").assign(**{"class": pd.Categorical(labels)})
-
-
-def fill_cache(cache, name, frame):
-    """Put a set into openml's cache and return the path of its file."""
-    data_id = DATA_IDS[name]
-    folder = cache / "org" / "openml" / "www" / "datasets" / str(data_id)
-    folder.mkdir(parents=True)
-    entries = {
-        "id": data_id,
-        "name": "a-name",
-        "version": 1,
-        "description": "What is in it.",
-        "format": "ARFF",
-        "licence": "Public",
-        "url": f"https://example.invalid/{data_id}.arff",
-        "parquet_url": f"http://example.invalid/datasets/{data_id}/dataset_{data_id}.pq",
-        "default_target_attribute": "class",
-    }
-    lines = [f"<oml:{key}>{value}</oml:{key}>" for key, value in entries.items()]
-    root = "oml:data_set_description"
-    text = "\n".join([f'<{root} xmlns:oml="http://openml.org/openml">', *lines, f"</{root}>"])
-    (folder / "description.xml").write_text(text, encoding="utf-8")
-    path = folder / f"dataset_{data_id}.pq"
-    frame.to_parquet(path)
-    return path
 
 
 # What is returned.
@@ -111,13 +87,13 @@ def test_a_local_copy(local_folder, connections, name):
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_a_set_in_the_cache_of_openml(cache, connections, small_sets, name):
-    fill_cache(cache, name, make_table(name))
+    fill_cache(cache, DATA_IDS[name], make_table(name), "class")
     fetched = fetch_images(name, data_home=cache)
     assert_is_the_set(fetched, name)
     assert fetched.details == {
         "version": "original",
         "name": "a-name",
-        "version_on_openml": 1,
+        "version_on_openml": 3,
         "licence": "Public",
     }
     assert "What is in it." in fetched.DESCR
@@ -153,7 +129,7 @@ def test_parts_take_no_memory_of_their_own(local_folder):
 def test_the_sets_have_the_sizes_of_their_sources():
     sizes = {
         name: (known.n_train, sum(known.test_counts), len(known.test_counts))
-        for name, known in _images._SETS.items()
+        for name, known in SETS.items()
     }
     assert sizes == {
         "mnist": (60_000, 10_000, 10),
@@ -202,13 +178,13 @@ def refused_tables():
 
 @pytest.mark.parametrize(("reason", "frame"), list(refused_tables()))
 def test_a_table_that_is_not_the_set_is_refused(cache, small_sets, reason, frame):
-    fill_cache(cache, "mnist", frame)
+    fill_cache(cache, DATA_IDS["mnist"], frame, "class")
     with pytest.raises(OSError, match=f"'mnist' as read from OpenML \\(id 554\\) .*{reason}"):
         fetch_images("mnist", data_home=cache)
 
 
 def test_the_test_part_is_known_by_its_numbers_of_images():
-    known = _images._SETS["mnist"]._replace(n_train=3, test_counts=(2, 1) + (0,) * 8, shape=(1, 1))
+    known = SETS["mnist"]._replace(n_train=3, test_counts=(2, 1) + (0,) * 8, shape=(1, 1))
     pixels = np.arange(6)[:, None]
     train, test = split_table(pixels, np.array(list("111010")), known)
     assert_array_equal(train[1], [1, 1, 1])
@@ -256,7 +232,7 @@ def unusable_copies():
 def test_a_copy_that_cannot_be_used_is_passed_over(local_folder, cache, small_sets, reason, arrays):
     path = local_folder / "mnist.npz"
     np.savez(path, **arrays)
-    fill_cache(cache, "mnist", make_table("mnist"))
+    fill_cache(cache, DATA_IDS["mnist"], make_table("mnist"), "class")
     with pytest.warns(UserWarning, match="cannot be used") as caught:
         fetched = fetch_images("mnist", data_home=cache)
     assert str(path) in str(caught[0].message) and reason in str(caught[0].message)
@@ -310,7 +286,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path, monkeypatch):
 
 
 def test_the_source_is_reported_if_asked_for(local_folder, cache, small_sets, capsys):
-    fill_cache(cache, "fashion", make_table("fashion"))
+    fill_cache(cache, DATA_IDS["fashion"], make_table("fashion"), "class")
     np.savez(local_folder / "mnist.npz", **make_parts("mnist"))
     fetch_images("mnist")
     fetch_images("fashion", data_home=cache)
@@ -334,17 +310,6 @@ def test_offline_the_error_says_what_to_do(cache, connections, name):
     assert "SKIBIAS_DATA is not set" in message
     assert f"a folder that holds {FILES[name]}.npz." in message
     assert len(connections) > 0
-
-
-def test_a_damaged_file_in_the_cache_is_named(cache, small_sets):
-    path = fill_cache(cache, "mnist", make_table("mnist"))
-    path.write_bytes(path.read_bytes()[:-1])
-    with (
-        pytest.warns(UserWarning, match="was damaged") as caught,
-        pytest.raises(ConnectionError, match="The copy in the cache of openml was damaged"),
-    ):
-        fetch_images("mnist", data_home=cache, n_retries=0)
-    assert str(path) in str(caught[0].message) and caught[0].filename == __file__
 
 
 def test_without_openml(monkeypatch, cache):
