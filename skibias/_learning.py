@@ -288,7 +288,6 @@ def meta_settings(learner, n_rows, seed, outer_rate, normalize):
         learning_rate=learner.learning_rate,
         batch_size=learner.batch_size,
         normalize=normalize,
-        smoothness=learner.smoothness,
         patience=learner.patience,
         seed=seed,
     )

@@ -33,7 +33,7 @@ from skibias.engine.episodes import (
 from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model, draw_weights, outputs
 from skibias.engine.optim import Optimizer, State
-from skibias.engine.splines import Grid, roughness
+from skibias.engine.splines import Grid
 
 Item = TypeVar("Item")
 
@@ -67,7 +67,6 @@ class MetaSettings(NamedTuple):
     batch_size: int | None  # of training and validation batches; None: all rows
     max_norm: float = 1.0  # outer gradients longer than this are shortened to it
     normalize: bool = False  # and shorter ones lengthened
-    smoothness: float = 0.0  # weight of the functions' roughness in the outer loss
     patience: int = 1  # episodic: outer steps without improvement; 1 is Algorithm 1
     seed: int = 0
     first_restart: int = 0  # number of the first restart, where a stack is run in chunks
@@ -316,7 +315,6 @@ def outer_step(
     validation_loss = loss.detach().unflatten(0, (-1, settings.n_networks)).mean(-1)  # (S,)
     # Restarts share no function, so the gradient of the sum holds every restart's own gradient.
     objective = loss.sum() / settings.n_networks
-    objective = objective + _roughness_penalty(leaves, task.model.grid, settings)
     parts = [part for part in leaves if part is not None]
     gradients = iter(torch.autograd.grad(objective, parts))
     tables = [None if part is None else next(gradients) for part in leaves]
@@ -466,23 +464,6 @@ def select_restarts(restarts: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
 def _knots_of(table: Tensor) -> int:
     """K of an activation table (S, L, K) or of an input table (S, d, K, c)."""
     return table.shape[2]
-
-
-def _roughness_penalty(
-    functions: Functions, grid: Grid | None, settings: MetaSettings
-) -> Tensor | float:
-    """Return the sum over restarts; spare values of an activation with fewer knots are left out."""
-    if settings.smoothness == 0:
-        return 0.0
-    parts = []
-    if functions.activation is not None:
-        assert grid is not None
-        counts = grid.n_knots.tolist()
-        tables = zip(functions.activation, counts, strict=True)  # (L, K) each
-        parts += [roughness(table[:, :count], dim=1) for table, count in tables]
-    if functions.inputs is not None:
-        parts += [roughness(table, dim=1) for table in functions.inputs]  # (d, K, c) each
-    return settings.smoothness * torch.stack(parts).sum()
 
 
 def _all_finite(tables: Sequence[Tensor | None]) -> Tensor:

@@ -9,7 +9,6 @@ import torch
 from torch.autograd import grad
 
 from skibias.engine import splines
-from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import Rows, draw_rows, random_split, stream
 from skibias.engine.losses import squared_error
 from skibias.engine.metalearn import (
@@ -315,15 +314,12 @@ def test_a_normalised_step_has_the_same_length_per_function_whatever_the_gradien
     torch.testing.assert_close(torch.cosine_similarity(step, plain_step), torch.ones_like(lengths))
 
 
-@pytest.mark.parametrize("smoothness", [0.0, 0.5])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_restarts_of_a_stack_equal_each_alone_bit_for_bit(schedule, optimizer, smoothness):
+def test_restarts_of_a_stack_equal_each_alone_bit_for_bit(schedule, optimizer):
     # So that a stack can be run in chunks; float32 as in use.
     def run(restarts):
-        settings = make_settings(
-            restarts, n_networks=2, optimizer=OPTIMIZERS[optimizer], smoothness=smoothness
-        )
+        settings = make_settings(restarts, n_networks=2, optimizer=OPTIMIZERS[optimizer])
         settings = settings._replace(learning_rate=0.02, patience=2, n_outer_steps=12)
         tasks = [make_task(restarts, n_inputs, dtype=torch.float32) for n_inputs in (2, 3)]
         return list(SCHEDULES[schedule](tasks, make_functions(restarts, torch.float32), settings))
@@ -405,38 +401,6 @@ def test_a_generator_of_states_can_be_left_at_any_time(schedule):
     part = list(islice(SCHEDULES[schedule]([make_task()], make_functions(), settings), 3))
     for state, expected in zip(part, whole, strict=False):
         assert torch.equal(state.functions.activation, expected.functions.activation)
-
-
-def test_smoothness_adds_the_gradient_of_the_mean_squared_second_difference():
-    task, functions, smoothness = make_task(), make_functions(), 0.7
-    plain = make_settings(max_norm=1e9, n_outer_steps=1)
-    (without,) = episodic_steps([task], functions, plain)
-    (with_it,) = episodic_steps([task], functions, plain._replace(smoothness=smoothness))
-    for restart, n_knots in enumerate(N_KNOTS[:2]):
-        values = functions.activation[restart, 0, :n_knots].clone().requires_grad_()
-        curvature = values[2:] - 2 * values[1:-1] + values[:-2]
-        (gradient,) = grad(curvature.square().mean(), values)
-        rate = float(plain.outer_learning_rate[restart])
-        pull = (with_it.functions.activation - without.functions.activation)[restart, 0, :n_knots]
-        torch.testing.assert_close(pull, -rate * smoothness * gradient)
-
-
-@pytest.mark.parametrize("learned", ["activation", "inputs"])
-def test_smoothness_pulls_towards_straight_functions(learned):
-    task = make_task(restarts=(0,))
-    functions = Functions(normal(1, 1, N_KNOTS[0], seed=5))
-    if learned == "inputs":
-        positions = (N_KNOTS[0] - 1) * task.data.inputs.sigmoid()
-        model = Model(task.model.architecture, fixed_activation("tanh"))
-        task = task._replace(data=task.data._replace(inputs=positions), model=model)
-        functions = Functions(inputs=normal(1, 2, N_KNOTS[0], 1, seed=5))
-
-    def final_roughness(smoothness):
-        settings = make_settings(restarts=(0,), n_outer_steps=150, horizon=6, smoothness=smoothness)
-        *_, last = staggered_steps([task], functions, settings)
-        return float(splines.roughness(getattr(last.functions, learned), dim=2))
-
-    assert final_roughness(1.0) < 0.1 * final_roughness(0.0)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
