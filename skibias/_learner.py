@@ -63,8 +63,8 @@ from skibias._validation import (
 )
 from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES
-from skibias.engine.metalearn import SCHEDULES
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.schedules import SCHEDULES
 
 HELD_OUT_FRACTION = 0.15  # rows on which `learn` compares the restarts
 

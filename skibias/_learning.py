@@ -32,6 +32,7 @@ from skibias.engine.losses import LOSSES
 from skibias.engine.metalearn import MetaSettings, Task
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.schedules import SCHEDULES, ScheduleSettings
 
 ACTIVATION_KNOTS = 50  # Teney et al. 2025, App. C
 ACTIVATION_OUTER_RATE = 0.2  # upper end of [0.01, 0.2] in Teney et al. 2025, App. C
@@ -277,19 +278,23 @@ def meta_settings(learner, n_rows, seed, outer_rate, normalize):
     steps = per_restart(learner.unroll_steps, n_restarts)
     if learner.outer_step != "auto":
         normalize = learner.outer_step == "normalized"
-    return MetaSettings(
+    schedule = SCHEDULES[learner.schedule]
+    meta = MetaSettings(
         outer_learning_rate=torch.tensor(rates, dtype=torch.float32),
         unroll_steps=torch.tensor(steps, dtype=torch.int64),
-        n_outer_steps=_resolve(learner.n_outer_steps, max(40, min(200, n_rows // 20))),
-        horizon=learner.horizon,
-        steps_between=max(steps),
-        n_networks=_resolve(learner.n_networks, 2 if learner.schedule == "staggered" else 1),
+        n_networks=_resolve(learner.n_networks, schedule.default_networks),
         optimizer=OPTIMIZERS[learner.optimizer],
         learning_rate=learner.learning_rate,
         batch_size=learner.batch_size,
         normalize=normalize,
-        patience=learner.patience,
         seed=seed,
+    )
+    return ScheduleSettings(
+        meta,
+        n_outer_steps=_resolve(learner.n_outer_steps, max(40, min(200, n_rows // 20))),
+        horizon=learner.horizon,
+        steps_between=max(steps),
+        patience=learner.patience,
     )
 
 

@@ -19,8 +19,9 @@ from skibias._runtime import (
 )
 from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
-from skibias.engine.metalearn import SCHEDULES, MetaState, Task, select_restarts
+from skibias.engine.metalearn import Task, select_restarts
 from skibias.engine.networks import Functions
+from skibias.engine.schedules import SCHEDULES, MetaState, schedule_steps
 
 # Arrays of the size of a batch's layers, and of the weights, that an unrolled step keeps: about a
 # third more than what `examples/benchmarks/bench_meta_step.py` finds.
@@ -80,28 +81,29 @@ def _affordable_restarts(tasks, settings) -> int:
     """
     n_bytes = 0
     for task in tasks:
-        n_rows = settings.batch_size or len(task.data.targets)
+        n_rows = settings.meta.batch_size or len(task.data.targets)
         units = sum(map(sum, task.model.architecture.layer_shapes))
         n_weights = task.model.architecture.n_weights
         n_steps = 1 + settings.steps_between
         n_bytes += 4 * n_steps * (STORED_PASSES * n_rows * units + STORED_VECTORS * n_weights)
     budget = memory_budget(tasks[0].data.inputs.device)
-    return max(1, budget // (n_bytes * settings.n_networks))
+    return max(1, budget // (n_bytes * settings.meta.n_networks))
 
 
 def _run_restarts(learner, tasks, functions, settings, name, stage, deadline, restarts) -> Outcome:
     """Run the schedule for some consecutive restarts, as one stack."""
     own = slice(restarts[0], restarts[-1] + 1)
-    settings = settings._replace(
-        outer_learning_rate=settings.outer_learning_rate[own],
-        unroll_steps=settings.unroll_steps[own],
+    meta = settings.meta._replace(
+        outer_learning_rate=settings.meta.outer_learning_rate[own],
+        unroll_steps=settings.meta.unroll_steps[own],
         first_restart=restarts[0],
-        elapsed=deadline.from_now().elapsed,
     )
+    settings = settings._replace(meta=meta, elapsed=deadline.from_now().elapsed)
     tasks = [_task_of(task, own) for task in tasks]
     steps = snapshot_steps(settings.n_outer_steps, functions)  # those of all stacks are the same
     functions = functions.map(lambda table: table[own])
-    recorder = _Recorder(functions, settings, learner.schedule == "staggered", steps)
+    keeps_best = SCHEDULES[learner.schedule].keeps_best
+    recorder = _Recorder(functions, settings, keeps_best, steps)
     part = stage.part(f"{restarts[0]}-{restarts[-1]}")
     return _run_stack(learner, tasks, functions, settings, name, part, recorder)
 
@@ -161,7 +163,8 @@ def _run_stack(learner, tasks, functions, settings, name, stage: Stage, recorder
     """Run the schedule; return the functions, divergence and history of every restart."""
     state, recorder = stage.state() or (None, recorder)
     done = 0 if state is None else state.step
-    steps = SCHEDULES[learner.schedule](tasks, functions, settings, state)
+    schedule = SCHEDULES[learner.schedule]
+    steps = schedule_steps(schedule, tasks, functions, settings, state)
     keeper = stage.keeper()
     total = settings.n_outer_steps
     for state in progress_bar(steps, total, f"learning {name}", learner.verbose, done):
@@ -192,7 +195,7 @@ class _Recorder:
 
     def __init__(self, functions, settings, keeps_best, snapshot_steps):
         self.best = functions
-        self.diverged = torch.zeros(len(settings.outer_learning_rate), dtype=torch.bool)
+        self.diverged = torch.zeros(settings.meta.n_restarts, dtype=torch.bool)
         self._keeps_best = keeps_best
         self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))

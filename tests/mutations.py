@@ -87,9 +87,9 @@ MUTATIONS = [
     ),
     Mutation(
         "staggered schedule: networks of different ages",
-        "metalearn.py",
-        "ages = [settings.horizon * m // settings.n_networks for m in range(settings.n_networks)]",
-        "ages = [0 for m in range(settings.n_networks)]",
+        "schedules.py",
+        "ages = [settings.horizon * m // n_networks for m in range(n_networks)]",
+        "ages = [0 for m in range(n_networks)]",
         "test_engine_schedules.py::test_networks_are_replaced_when_they_reach_the_horizon",
     ),
     Mutation(
