@@ -68,8 +68,7 @@ from skibias.engine.networks import (
     Model,
     add_to_outputs,
     draw_weights,
-    hidden_layers,
-    unpack_layers,
+    representations,
 )
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.training import PREDICTED_VALUES, predict
@@ -549,8 +548,8 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
 
         with torch.no_grad():
             model, weights, columns = self._network(self._checked(X))
-            *hidden, _ = unpack_layers(weights, model.architecture)
-            hidden_layers(hidden, columns.expand(len(weights), *columns.shape[-2:]), record)
+            columns = columns.expand(len(weights), *columns.shape[-2:])
+            representations(weights, columns, model.architecture, record)
         return reached
 
     def _outputs(self, X) -> np.ndarray:
@@ -598,10 +597,9 @@ class _LearnedActivationMLP(NamesMissingParts, BaseEstimator):
         layer = check_index("layer", layer, -n_layers, n_layers - 1, "hidden_representation")
         with torch.no_grad():
             model, weights, columns = self._network(X)
-            *hidden, _ = unpack_layers(weights, model.architecture)
             columns = columns.expand(len(weights), *columns.shape[-2:])
-            representations = hidden_layers(hidden, columns, model.activation)[1:]
-        return torch.cat(list(representations[layer]), dim=1).numpy()
+            found = representations(weights, columns, model.architecture, model.activation)[1:]
+        return torch.cat(list(found[layer]), dim=1).numpy()
 
 
 class LearnedActivationMLPClassifier(ClassifierMixin, _LearnedActivationMLP):

@@ -118,8 +118,8 @@ MUTATIONS = [
     Mutation(
         "initialisation: as torch.nn.Linear",
         "networks.py",
-        "parts.append((2 * uniform - 1) / n_in**0.5)",
-        "parts.append((2 * uniform - 1) / n_in)",
+        "return (2 * uniform - 1) / segment.fan_in**0.5",
+        "return (2 * uniform - 1) / segment.fan_in",
         "test_engine_networks.py::test_weights_are_drawn_as_torch_draws_those_of_linear_layers",
     ),
     Mutation(
