@@ -27,8 +27,7 @@ from skibias.engine.networks import (
     Architecture,
     Functions,
     Model,
-    hidden_layers,
-    unpack_layers,
+    representations,
 )
 from skibias.engine.training import PREDICTED_VALUES, predict
 
@@ -127,8 +126,8 @@ class FittedNetworks(NamedTuple):
 
     def hidden(self, X: np.ndarray, layer: int) -> np.ndarray:
         """Return what a hidden layer computes, the networks' units (n, E * h) side by side."""
-        representations = self._hidden_layers(X, self._model().activation)
-        return torch.cat(list(representations[1:][layer]), dim=1).numpy()
+        found = self._hidden_layers(X, self._activation())
+        return torch.cat(list(found[1:][layer]), dim=1).numpy()
 
     def pre_activations(self, X: np.ndarray, network: int = 0) -> list[np.ndarray]:
         """Return what reaches the activation of every hidden layer (n, h) of one network."""
@@ -143,10 +142,9 @@ class FittedNetworks(NamedTuple):
 
     @torch.no_grad()
     def _hidden_layers(self, X: np.ndarray, activation: Any) -> list[Tensor]:
-        weights = self._layer_weights()
-        columns = self._read(X)
-        *hidden, _ = unpack_layers(weights, self._model().architecture)
-        return hidden_layers(hidden, columns.expand(len(weights), *columns.shape[-2:]), activation)
+        weights, columns = self._layer_weights(), self._read(X)
+        columns = columns.expand(len(weights), *columns.shape[-2:])
+        return representations(weights, columns, self._model().architecture, activation)
 
     def _read(self, X: np.ndarray) -> Tensor:
         """Return what reaches the first layer: the same (n, d') for all networks, or (E, n, d').

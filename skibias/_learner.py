@@ -52,8 +52,8 @@ from skibias._validation import (
 )
 from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES
-from skibias.engine.metalearn import SCHEDULES
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.schedules import SCHEDULES
 
 
 class ActivationLearner(BaseEstimator):
@@ -122,8 +122,6 @@ class ActivationLearner(BaseEstimator):
         splitter, or a number of folds: one of its splits is drawn. A pair ``(X, y)``: these
         rows always, for example from another domain; of every data set, if there are several.
         Splitters see the rows of positive weight.
-    smoothness : float, default=0.0
-        Weight in the outer loss of the mean squared second difference of the heights.
     patience : int, default=20
         Outer steps without improvement after which an episodic restart ends; 1 is Algorithm 1
         to the letter.
@@ -189,7 +187,6 @@ class ActivationLearner(BaseEstimator):
             "cv_object",
             tuple,
         ],
-        "smoothness": [Interval(Real, 0, None, closed="left")],
         "patience": [Interval(Integral, 1, None, closed="left")],
         "target_type": [StrOptions(set(TARGET_TYPES))],
         "random_state": RANDOM_STATE,
@@ -220,7 +217,6 @@ class ActivationLearner(BaseEstimator):
         sharing: Sharing = "network",
         spectral_normalization: bool = False,
         validation: Any = 0.3,
-        smoothness: float = 0.0,
         patience: int = 20,
         target_type: TargetType = "auto",
         random_state: RandomState = None,
@@ -247,7 +243,6 @@ class ActivationLearner(BaseEstimator):
         self.sharing = sharing
         self.spectral_normalization = spectral_normalization
         self.validation = validation
-        self.smoothness = smoothness
         self.patience = patience
         self.target_type = target_type
         self.random_state = random_state

@@ -32,6 +32,7 @@ from skibias.engine.losses import LOSSES
 from skibias.engine.metalearn import MetaSettings, Task
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.schedules import SCHEDULES, ScheduleSettings
 
 CLOSEST_KNOTS = 1e-290  # slopes between knots further apart than this stay finite
 
@@ -177,10 +178,11 @@ def learn(
     """Learn functions of one kind, by the settings of an `ActivationLearner`."""
     start = kind.start(learner)
     n_rows = max(len(data.rows.X) for data in datasets)
-    settings = meta_settings(learner, kind, n_rows, seed)
+    settings = schedule_settings(learner, kind, n_rows, seed)
     tasks = [_task(learner, kind, data, start, device) for data in datasets]
     tables = Functions(**{kind.part: as_tensor(start.heights, torch.float32, device)})
-    outcome = run_schedule(learner, tasks, tables, settings, stage)
+    schedule = SCHEDULES[learner.schedule]
+    outcome = run_schedule(schedule, tasks, tables, settings, stage, learner.verbose)
     final = getattr(outcome.functions, kind.part).double().numpy()
     snapshots = [getattr(own, kind.part).numpy() for own in outcome.history["functions"]]
     history = FunctionHistory(start.knots, start.learned(np.stack(snapshots)))
@@ -192,26 +194,29 @@ def learn(
     )
 
 
-def meta_settings(learner: Any, kind: FunctionKind, n_rows: int, seed: int) -> MetaSettings:
+def schedule_settings(learner: Any, kind: FunctionKind, n_rows: int, seed: int) -> ScheduleSettings:
     """Translate a learner's parameters for the engine."""
     n_restarts = learner.n_restarts
     rate = _resolve(learner.outer_learning_rate, kind.outer_learning_rate)
     steps = per_restart(learner.unroll_steps, n_restarts)
     step = _resolve(learner.outer_step, "normalized" if kind.normalizes else "clipped")
-    return MetaSettings(
+    schedule = SCHEDULES[learner.schedule]
+    meta = MetaSettings(
         outer_learning_rate=torch.tensor(per_restart(rate, n_restarts), dtype=torch.float32),
         unroll_steps=torch.tensor(steps, dtype=torch.int64),
-        n_outer_steps=_resolve(learner.n_outer_steps, max(40, min(200, n_rows // 20))),
-        horizon=learner.horizon,
-        steps_between=max(steps),
-        n_networks=_resolve(learner.n_networks, 2 if learner.schedule == "staggered" else 1),
+        n_networks=_resolve(learner.n_networks, schedule.default_networks),
         optimizer=OPTIMIZERS[learner.optimizer],
         learning_rate=learner.learning_rate,
         batch_size=learner.batch_size,
         normalize=step == "normalized",
-        smoothness=learner.smoothness,
-        patience=learner.patience,
         seed=seed,
+    )
+    return ScheduleSettings(
+        meta,
+        n_outer_steps=_resolve(learner.n_outer_steps, max(40, min(200, n_rows // 20))),
+        horizon=learner.horizon,
+        steps_between=max(steps),
+        patience=learner.patience,
     )
 
 

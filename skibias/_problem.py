@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -43,14 +43,16 @@ class Problem(NamedTuple):
         """The same rows, all of which learning sees."""
         return self._replace(train=np.arange(self.n_rows))
 
-    def for_choosing(self, validation) -> Problem:
+    def for_choosing(
+        self, validation: Any, n_train: int = CHOOSING_ROWS, n_held_out: int = CHOOSING_HELD_OUT
+    ) -> Problem:
         """The problem on a random choice of its rows if there are very many.
 
         Those of a splitter as ``validation`` stay as they are: how it splits may depend on their
         order.
         """
-        train = subsample(self.train, CHOOSING_ROWS, self.seed, "choosing rows")
-        held_out = subsample(self.held_out, CHOOSING_HELD_OUT, self.seed, "choosing held-out")
+        train = subsample(self.train, n_train, self.seed, "choosing rows")
+        held_out = subsample(self.held_out, n_held_out, self.seed, "choosing held-out")
         are_few = train is self.train and held_out is self.held_out
         if are_few or is_splitter(validation):
             return self
@@ -60,7 +62,7 @@ class Problem(NamedTuple):
             held_out=np.arange(len(train), len(train) + len(held_out)),
         )
 
-    def learning_rows(self, learner) -> LearningRows:
+    def learning_rows(self, learner: Any) -> LearningRows:
         """The training rows, split as the learner's ``validation`` asks for."""
         rows, encoding = self.rows.take(self.train), self.encoding
         if encoding.classes is not None and learner.loss != "auto":

@@ -61,10 +61,10 @@ def in_canonical_order(rows: WeightedRows) -> WeightedRows:
     columns = [*rows.X.T, *rows.y.reshape(len(rows.y), -1).T, rows.weights]
     if rows.groups is not None:
         columns.append(rows.groups)
-    return rows.take(np.argsort(_row_hashes(columns), kind="stable"))
+    return rows.take(np.argsort(row_hashes(columns), kind="stable"))
 
 
-def _row_hashes(columns) -> np.ndarray:
+def row_hashes(columns) -> np.ndarray:
     """Return a 64-bit hash (n,) of every row of the columns, each (n,)."""
     hashes = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:

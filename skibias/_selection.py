@@ -143,9 +143,7 @@ def _rank(
     unknown = np.full(len(candidates), np.nan)
     if len(candidates) <= 1:
         return Ranking(0, unknown, unknown)
-    folds: Sequence[Fold] = [(problem.train, problem.held_out)]
-    if not plan.screens and not plan.learns:
-        folds = _cross_validation_folds(problem)
+    folds = comparison_folds(plan, problem)
     wide = _comparison(plan, problem, encoders, folds, run.device)
     narrow = wide._replace(plan=wide.plan.narrow())
     if not plan.screens:
@@ -198,6 +196,13 @@ def _finalists(candidates: Sequence[Candidate], screening: np.ndarray) -> list[i
         best = min(own, key=lambda number: screening[number])
         finalists += dict.fromkeys([*baseline, best])
     return finalists
+
+
+def comparison_folds(plan: FitPlan, problem: Problem) -> list[Fold]:
+    """Return the rows that are held out, or folds where rows are few and nothing is learned."""
+    if plan.screens or plan.learns:
+        return [(problem.train, problem.held_out)]
+    return _cross_validation_folds(problem)
 
 
 def _cross_validation_folds(problem: Problem) -> list[Fold]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -19,8 +20,9 @@ from skibias._runtime import (
 from skibias._stages import StageRun
 from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
-from skibias.engine.metalearn import SCHEDULES, MetaState, Task, select_restarts
+from skibias.engine.metalearn import Task, select_restarts
 from skibias.engine.networks import Functions
+from skibias.engine.schedules import MetaState, Schedule, ScheduleSettings, schedule_steps
 
 # Arrays of the size of a batch's layers, and of the weights, that an unrolled step keeps: about a
 # third more than what `examples/benchmarks/bench_meta_step.py` finds.
@@ -39,12 +41,20 @@ class Outcome(NamedTuple):
     cut: Cut | None = None
 
 
-def run_schedule(learner, tasks, functions, settings, stage: StageRun) -> Outcome:
+def run_schedule(
+    schedule: Schedule,
+    tasks: Sequence[Task],
+    functions: Functions,
+    settings: ScheduleSettings,
+    stage: StageRun,
+    verbose: int = 0,
+) -> Outcome:
     """Run the schedule for all restarts, in stacks that fit into memory, and on all workers."""
-    run = partial(_run_restarts, learner, tasks, functions, settings, stage)
-    size = _affordable_restarts(tasks, settings)
-    n_blocks = min(count_workers(), learner.n_restarts)
-    blocks = np.array_split(np.arange(learner.n_restarts), n_blocks)
+    run = partial(_run_restarts, schedule, tasks, functions, settings, stage, verbose)
+    memory = stage.memory or memory_budget(tasks[0].data.inputs.device)
+    size = max(1, memory // _bytes_per_restart(tasks, settings))
+    n_restarts = settings.meta.n_restarts
+    blocks = np.array_split(np.arange(n_restarts), min(count_workers(), n_restarts))
     calls = [partial(_run_block, run, block.tolist(), size, stage.deadline) for block in blocks]
     return join_outcomes(list(chain.from_iterable(side_by_side(calls, n_threads=1))))
 
@@ -60,40 +70,59 @@ def _run_block(run, restarts, size, deadline: Deadline) -> list[Outcome]:
     return list(chain.from_iterable(outcomes))
 
 
-def _affordable_restarts(tasks, settings) -> int:
-    """Return how many restarts can be stacked within the budget of memory, at least one.
+def _bytes_per_restart(tasks: Sequence[Task], settings: ScheduleSettings) -> int:
+    """Return the memory that a restart takes.
 
     A network keeps, for every step that is unrolled, what its forward and backward pass computed,
     and several vectors of its size.
     """
     n_bytes = 0
     for task in tasks:
-        n_rows = settings.batch_size or len(task.data.targets)
+        n_rows = settings.meta.batch_size or len(task.data.targets)
         units = sum(map(sum, task.model.architecture.layer_shapes))
         n_weights = task.model.architecture.n_weights
         n_steps = 1 + settings.steps_between
         n_bytes += 4 * n_steps * (STORED_PASSES * n_rows * units + STORED_VECTORS * n_weights)
-    budget = memory_budget(tasks[0].data.inputs.device)
-    return max(1, budget // (n_bytes * settings.n_networks))
+    return n_bytes * settings.meta.n_networks
 
 
 def _run_restarts(
-    learner, tasks, functions, settings, stage: StageRun, deadline, restarts
+    schedule: Schedule,
+    tasks: Sequence[Task],
+    functions: Functions,
+    settings: ScheduleSettings,
+    stage: StageRun,
+    verbose: int,
+    deadline: Deadline,
+    restarts: list[int],
 ) -> Outcome:
     """Run the schedule for some consecutive restarts, as one stack."""
     own = slice(restarts[0], restarts[-1] + 1)
-    settings = settings._replace(
-        outer_learning_rate=settings.outer_learning_rate[own],
-        unroll_steps=settings.unroll_steps[own],
+    meta = settings.meta._replace(
+        outer_learning_rate=settings.meta.outer_learning_rate[own],
+        unroll_steps=settings.meta.unroll_steps[own],
         first_restart=restarts[0],
-        elapsed=deadline.from_now().elapsed,
     )
+    settings = settings._replace(meta=meta, elapsed=deadline.from_now().elapsed)
     tasks = [_task_of(task, own) for task in tasks]
     steps = snapshot_steps(settings.n_outer_steps, functions)  # those of all stacks are the same
     functions = functions.map(lambda table: table[own])
-    recorder = _Recorder(functions, settings, learner.schedule == "staggered", steps)
-    part = stage._replace(files=stage.files.part(f"{restarts[0]}-{restarts[-1]}"))
-    return _run_stack(learner, tasks, functions, settings, part, recorder)
+    files = stage.files.part(f"{restarts[0]}-{restarts[-1]}")
+    state, recorder = files.state() or (
+        None,
+        _Recorder(functions, settings, schedule.keeps_best, steps),
+    )
+    done = 0 if state is None else state.step
+    states = schedule_steps(schedule, tasks, functions, settings, state)
+    keeper = files.keeper()
+    total = settings.n_outer_steps
+    for state in progress_bar(states, total, stage.stage.label, verbose, done):
+        recorder.add(state)
+        if keeper.is_due():
+            keeper.keep((state, recorder))
+    best = recorder.best.map(torch.Tensor.cpu)
+    cut = _learning_cut(stage, state, total)
+    return Outcome(best, recorder.diverged.numpy(), recorder.history(), cut)
 
 
 def snapshot_steps(n_outer_steps, functions: Functions) -> np.ndarray:
@@ -147,22 +176,6 @@ def _stack_functions(parts: list[Functions]) -> Functions:
     return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
 
 
-def _run_stack(learner, tasks, functions, settings, stage: StageRun, recorder) -> Outcome:
-    """Run the schedule; return the functions, divergence and history of every restart."""
-    state, recorder = stage.files.state() or (None, recorder)
-    done = 0 if state is None else state.step
-    steps = SCHEDULES[learner.schedule](tasks, functions, settings, state)
-    keeper = stage.files.keeper()
-    total = settings.n_outer_steps
-    for state in progress_bar(steps, total, stage.stage.label, learner.verbose, done):
-        recorder.add(state)
-        if keeper.is_due():
-            keeper.keep((state, recorder))
-    best = recorder.best.map(torch.Tensor.cpu)
-    cut = _learning_cut(stage, state, total)
-    return Outcome(best, recorder.diverged.numpy(), recorder.history(), cut)
-
-
 def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps) -> Cut | None:
     """Return what is missing of the schedule; it ends early on its own where all restarts do."""
     done = 0 if state is None else state.step
@@ -181,7 +194,7 @@ class _Recorder:
 
     def __init__(self, functions, settings, keeps_best, snapshot_steps):
         self.best = functions
-        self.diverged = torch.zeros(len(settings.outer_learning_rate), dtype=torch.bool)
+        self.diverged = torch.zeros(settings.meta.n_restarts, dtype=torch.bool)
         self._keeps_best = keeps_best
         self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))

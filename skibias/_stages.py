@@ -39,6 +39,7 @@ class StageRun(NamedTuple):
     stage: Stage
     deadline: Deadline
     files: StageFiles
+    memory: int | None = None  # bytes that a stack of restarts may take; None: as the device has
 
     def result(self, compute: Callable[[], Any]) -> Any:
         """Return the stage's result: the one that is kept of an earlier fit, or a new one."""
@@ -56,10 +57,11 @@ class FitRun(NamedTuple):
     n_threads: int = 1  # for work that can be done side by side
     clock: Clock = Clock()
     checkpoint: Checkpoint = Checkpoint()
+    memory: int | None = None
 
     def stage(self, name: str) -> StageRun:
         """Begin a stage."""
         stage = STAGES[name]
         later = tuple(other.name for other in STAGES.values() if other.order > stage.order)
         files = self.checkpoint.stage(name, later)
-        return StageRun(stage, self.clock.deadline(stage.until), files)
+        return StageRun(stage, self.clock.deadline(stage.until), files, self.memory)

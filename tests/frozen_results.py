@@ -255,7 +255,7 @@ def everything_chosen():
 def everything_chosen_for_two_outputs():
     """Fit two outputs with the default choice, a function per layer, and a splitter."""
     splitter = KFold(3, shuffle=True, random_state=1)
-    learner = quick_learner(hidden_layer_sizes=(8, 8), validation=splitter, smoothness=0.1)
+    learner = quick_learner(hidden_layer_sizes=(8, 8), validation=splitter)
     model = regressor((12, 12), sharing="layer", learner=learner, prefactor=3.0)
     model.set_params(time_limit=1e6)  # far away, so that it cuts nothing
     return fitted(model, *value_rows(n_targets=2))

@@ -87,9 +87,9 @@ MUTATIONS = [
     ),
     Mutation(
         "staggered schedule: networks of different ages",
-        "metalearn.py",
-        "ages = [settings.horizon * m // settings.n_networks for m in range(settings.n_networks)]",
-        "ages = [0 for m in range(settings.n_networks)]",
+        "schedules.py",
+        "ages = [settings.horizon * m // n_networks for m in range(n_networks)]",
+        "ages = [0 for m in range(n_networks)]",
         "test_engine_schedules.py::test_networks_are_replaced_when_they_reach_the_horizon",
     ),
     Mutation(
@@ -118,8 +118,8 @@ MUTATIONS = [
     Mutation(
         "initialisation: as torch.nn.Linear",
         "networks.py",
-        "parts.append((2 * uniform - 1) / n_in**0.5)",
-        "parts.append((2 * uniform - 1) / n_in)",
+        "return (2 * uniform - 1) / segment.fan_in**0.5",
+        "return (2 * uniform - 1) / segment.fan_in",
         "test_engine_networks.py::test_weights_are_drawn_as_torch_draws_those_of_linear_layers",
     ),
     Mutation(

@@ -122,9 +122,6 @@ def make_settings(n_restarts, n_steps):
     return MetaSettings(
         outer_learning_rate=torch.full((n_restarts,), OUTER_RATE),
         unroll_steps=torch.full((n_restarts,), n_steps),
-        n_outer_steps=1,
-        horizon=n_steps,
-        steps_between=n_steps,
         n_networks=1,
         optimizer=OPTIMIZERS["rmsprop"],
         learning_rate=0.001,

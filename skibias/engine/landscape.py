@@ -45,9 +45,8 @@ def random_plane(weights: Tensor, architecture: Architecture, generator: torch.G
     So that a step of one means the same in every layer (P Fig. 7).
     """
     directions = torch.randn(2, len(weights), generator=generator, dtype=torch.float32).to(weights)
-    sizes = [size for n_in, n_out in architecture.layer_shapes for size in (n_in * n_out, n_out)]
-    sizes.append(len(weights) - sum(sizes))
-    for part, own in zip(directions.split(sizes, 1), weights.split(sizes), strict=True):
+    lengths = architecture.layout.lengths
+    for part, own in zip(directions.split(lengths, 1), weights.split(lengths), strict=True):
         part *= own.norm() / part.norm(dim=1, keepdim=True).clamp(min=1e-12)
     return directions
 

@@ -10,37 +10,22 @@ R : S * M networks in one stack, restart by restart
 P : weights of one network
 t : last inner steps that the meta-gradient flows through
 
-Both schedules are generators of `MetaState`: the caller decides when to print, stop or keep one,
-and can go on later from one that was kept.
+Here is what one outer step is made of; `schedules` has the order of the steps.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from skibias.engine.episodes import (
-    Rows,
-    SplitSampler,
-    draw_rows,
-    gather_batch,
-    stream,
-)
+from skibias.engine.episodes import Rows, SplitSampler, draw_rows, gather_batch, stream
 from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model, draw_weights, outputs
 from skibias.engine.optim import Optimizer, State
-from skibias.engine.splines import Grid, roughness
-
-Item = TypeVar("Item")
-
-
-def never_elapsed() -> float:
-    """Return the share of the allowed time that has passed where time is not limited."""
-    return 0.0
+from skibias.engine.splines import Grid
 
 
 class Task(NamedTuple):
@@ -54,24 +39,29 @@ class Task(NamedTuple):
 
 
 class MetaSettings(NamedTuple):
-    """How the functions are learned; tensors hold one number per restart."""
+    """How an outer step is made; tensors hold one number per restart."""
 
     outer_learning_rate: Tensor  # (S,)
     unroll_steps: Tensor  # (S,) int64, at least 1
-    n_outer_steps: int
-    horizon: int  # staggered: inner steps in the life of a network
-    steps_between: int  # staggered: inner steps per outer step, at least every unroll_steps
     n_networks: int  # M; Algorithm 1 has 1
     optimizer: Optimizer
     learning_rate: float
     batch_size: int | None  # of training and validation batches; None: all rows
     max_norm: float = 1.0  # outer gradients longer than this are shortened to it
     normalize: bool = False  # and shorter ones lengthened
-    smoothness: float = 0.0  # weight of the functions' roughness in the outer loss
-    patience: int = 1  # episodic: outer steps without improvement; 1 is Algorithm 1
     seed: int = 0
     first_restart: int = 0  # number of the first restart, where a stack is run in chunks
-    elapsed: Callable[[], float] = never_elapsed  # share of the allowed time; 1 ends
+
+    @property
+    def n_restarts(self) -> int:
+        """S, of this stack."""
+        return len(self.outer_learning_rate)
+
+    @property
+    def networks(self) -> list[int]:
+        """Numbers of the networks (R,); a chunk of restarts keeps the numbers of the whole."""
+        first = self.first_restart * self.n_networks
+        return list(range(first, first + self.n_restarts * self.n_networks))
 
 
 class Population(NamedTuple):
@@ -83,170 +73,6 @@ class Population(NamedTuple):
     train_rows: tuple[Tensor, ...]
     validation_rows: tuple[Tensor, ...]
     generators: tuple[torch.Generator, ...]  # batches of each network's episode
-
-
-class MetaState(NamedTuple):
-    """The functions after one outer step, and the validation loss that this step followed.
-
-    The fields from ``populations`` on are what the next step needs beside them. The generators
-    in a population are drawn from by that step, so a state is to be copied before it is made.
-    """
-
-    step: int  # outer steps done
-    functions: Functions  # (S, …)
-    validation_loss: Tensor  # (S,), mean over the networks; nan for a restart that has ended
-    diverged: Tensor  # (S,) bool
-    stopped: Tensor  # (S,) bool: stopped early on validation
-    populations: tuple[Population, ...] = ()  # staggered: the living networks of every task
-    best: tuple[Tensor, ...] = ()  # episodic: lowest validation loss (S,) of every task
-    waited: Tensor | None = None  # episodic: (S,) outer steps since the last improvement
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether every restart has diverged or stopped."""
-        return bool((self.diverged | self.stopped).all())
-
-
-def episodic_steps(
-    tasks: Sequence[Task],
-    functions: Functions,
-    settings: MetaSettings,
-    start: MetaState | None = None,
-) -> Iterator[MetaState]:
-    """Yield the states of P Algorithm 1, or those that follow the state ``start``.
-
-    Outer step k draws a fresh split and fresh weights, makes k inner steps (docs, Eq. 6) and one
-    gradient step on the functions; a restart stops for good when its validation loss has not
-    improved for ``patience`` steps. With several tasks, step k is an episode of task k modulo
-    their number, and its loss is compared with earlier ones of the same task.
-
-    Differs from the paper: the gradient is clipped, which only matters when it explodes.
-    """
-    state = start or _first_state(functions, settings)._replace(
-        best=tuple(_per_restart(settings, math.inf) for _ in tasks),
-        waited=_per_restart(settings, 0),
-    )
-    while _goes_on(state, settings):
-        state = _episodic_step(tasks, state, settings)
-        yield state
-
-
-def _episodic_step(tasks: Sequence[Task], state: MetaState, settings: MetaSettings) -> MetaState:
-    """Make the outer step that follows a state."""
-    assert state.waited is not None
-    step = state.step + 1
-    chosen = state.step % len(tasks)
-    task = tasks[chosen]
-    episodes = [(restart, step) for restart in _networks(settings)]
-    population = new_population(task, episodes, settings)
-    burn_in = step - min(step, int(settings.unroll_steps.max()))
-    population = inner_steps(task, state.functions, population, burn_in, settings)
-    ended = state.diverged | state.stopped
-    functions, _, validation_loss, failed = outer_step(
-        task, state.functions, population, step - burn_in, 1.0, ended, settings
-    )
-    diverged = state.diverged | failed
-    improved = validation_loss < state.best[chosen]
-    lowest = torch.where(improved, validation_loss, state.best[chosen])
-    waited = torch.where(improved, 0, state.waited + 1)
-    return MetaState(
-        step,
-        functions,
-        validation_loss.masked_fill(ended, math.nan),
-        diverged,
-        state.stopped | (~ended & ~diverged & (waited >= settings.patience)),
-        best=_replaced(state.best, chosen, lowest),
-        waited=waited,
-    )
-
-
-def staggered_steps(
-    tasks: Sequence[Task],
-    functions: Functions,
-    settings: MetaSettings,
-    start: MetaState | None = None,
-) -> Iterator[MetaState]:
-    """Yield the states of a schedule that never retrains from scratch for one outer step.
-
-    M networks of different ages live at once. Each outer step trains all of them for t steps,
-    moves the functions along the mean gradient of their validation losses, and replaces (fresh
-    weights, fresh split) those that have reached the horizon. The outer learning rate is annealed
-    to zero, sooner where time is short: the last functions are fixed ones that a fresh network
-    can be trained with. With ``start``, the states are those that follow it.
-
-    Differs from the paper: Algorithm 1 spends k inner steps on outer step k, this one t.
-    """
-    state = start or _first_state(functions, settings)._replace(
-        populations=tuple(
-            new_population(
-                task, [(restart, -1 - number) for restart in _networks(settings)], settings
-            )._replace(ages=_ages(settings))
-            for number, task in enumerate(tasks)
-        )
-    )
-    while _goes_on(state, settings):
-        state = _staggered_step(tasks, state, settings)
-        yield state
-
-
-def _staggered_step(tasks: Sequence[Task], state: MetaState, settings: MetaSettings) -> MetaState:
-    """Make the outer step that follows a state."""
-    chosen = state.step % len(tasks)
-    task = tasks[chosen]
-    functions, population, validation_loss, failed = outer_step(
-        task,
-        state.functions,
-        state.populations[chosen],
-        settings.steps_between,
-        _annealing(state.step, settings),
-        state.diverged,
-        settings,
-    )
-    population = _replace_old(task, population, state.step + 1, settings)
-    return MetaState(
-        state.step + 1,
-        functions,
-        validation_loss.masked_fill(state.diverged, math.nan),
-        state.diverged | failed,
-        state.stopped,
-        populations=_replaced(state.populations, chosen, population),
-    )
-
-
-def _annealing(step: int, settings: MetaSettings) -> float:
-    """Return the factor on the outer learning rate after ``step`` steps, from 1 down to 0.
-
-    The formula is docs, Eq. 7. What counts is the share of the steps, or that of the time where
-    this is greater.
-    The last step of all has a share of 1 - 1/n of the steps, and is given no more of the time.
-    """
-    time_share = min(settings.elapsed() - 1 / settings.n_outer_steps, 1.0)
-    angle = max(math.pi * step / settings.n_outer_steps, math.pi * time_share)
-    return 0.5 * (1 + math.cos(angle))
-
-
-def _first_state(functions: Functions, settings: MetaSettings) -> MetaState:
-    """Return the state before the first step."""
-    unknown, no = _per_restart(settings, math.nan), _per_restart(settings, False)
-    return MetaState(0, functions, unknown, diverged=no, stopped=no)
-
-
-def _goes_on(state: MetaState, settings: MetaSettings) -> bool:
-    """Whether another outer step is to follow a state."""
-    return state.step < settings.n_outer_steps and not state.has_ended and settings.elapsed() < 1
-
-
-def _per_restart(settings: MetaSettings, value: float | int | bool) -> Tensor:
-    """Return the value once per restart (S,)."""
-    dtype = torch.float32 if isinstance(value, float) else None
-    return torch.full((len(settings.outer_learning_rate),), value, dtype=dtype)
-
-
-def _replaced(items: tuple[Item, ...], number: int, new: Item) -> tuple[Item, ...]:
-    return (*items[:number], new, *items[number + 1 :])
-
-
-SCHEDULES = {"episodic": episodic_steps, "staggered": staggered_steps}
 
 
 def new_population(
@@ -316,7 +142,6 @@ def outer_step(
     validation_loss = loss.detach().unflatten(0, (-1, settings.n_networks)).mean(-1)  # (S,)
     # Restarts share no function, so the gradient of the sum holds every restart's own gradient.
     objective = loss.sum() / settings.n_networks
-    objective = objective + _roughness_penalty(leaves, task.model.grid, settings)
     parts = [part for part in leaves if part is not None]
     gradients = iter(torch.autograd.grad(objective, parts))
     tables = [None if part is None else next(gradients) for part in leaves]
@@ -383,49 +208,6 @@ def draw_batch(
     return gather_batch(task.data, draws)
 
 
-def _replace_old(
-    task: Task, population: Population, step: int, settings: MetaSettings
-) -> Population:
-    """Replace the networks that have reached the horizon, and those that are no longer finite."""
-    finite = population.weights.isfinite().all(-1).tolist()
-    old = [
-        position
-        for position, age in enumerate(population.ages)
-        if age >= settings.horizon or not finite[position]
-    ]
-    if not old:
-        return population
-    numbers = _networks(settings)
-    fresh = new_population(task, [(numbers[position], step) for position in old], settings)
-    index = torch.tensor(old, device=population.weights.device)
-    state = tuple(
-        part.index_copy(0, index, new)
-        for part, new in zip(population.optimizer_state, fresh.optimizer_state, strict=True)
-    )
-    lists = [
-        list(getattr(population, name))
-        for name in ("ages", "train_rows", "validation_rows", "generators")
-    ]
-    for number, position in enumerate(old):
-        for kept, new in zip(lists, fresh[2:], strict=True):
-            kept[position] = new[number]
-    weights = population.weights.index_copy(0, index, fresh.weights)
-    return Population(weights, state, *(tuple(kept) for kept in lists))
-
-
-def _networks(settings: MetaSettings) -> list[int]:
-    """Number the networks of this stack; a chunk of restarts keeps the numbers of the whole."""
-    first = settings.first_restart * settings.n_networks
-    count = len(settings.outer_learning_rate) * settings.n_networks
-    return list(range(first, first + count))
-
-
-def _ages(settings: MetaSettings) -> tuple[int, ...]:
-    """Spread the ages of each restart's first networks evenly over the horizon."""
-    ages = [settings.horizon * m // settings.n_networks for m in range(settings.n_networks)]
-    return tuple(ages) * len(settings.outer_learning_rate)
-
-
 def _per_network(
     model: Model, functions: Functions, settings: MetaSettings
 ) -> tuple[Model, Functions]:
@@ -466,23 +248,6 @@ def select_restarts(restarts: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
 def _knots_of(table: Tensor) -> int:
     """K of an activation table (S, L, K) or of an input table (S, d, K, c)."""
     return table.shape[2]
-
-
-def _roughness_penalty(
-    functions: Functions, grid: Grid | None, settings: MetaSettings
-) -> Tensor | float:
-    """Return the sum over restarts; spare values of an activation with fewer knots are left out."""
-    if settings.smoothness == 0:
-        return 0.0
-    parts = []
-    if functions.activation is not None:
-        assert grid is not None
-        counts = grid.n_knots.tolist()
-        tables = zip(functions.activation, counts, strict=True)  # (L, K) each
-        parts += [roughness(table[:, :count], dim=1) for table, count in tables]
-    if functions.inputs is not None:
-        parts += [roughness(table, dim=1) for table in functions.inputs]  # (d, K, c) each
-    return settings.smoothness * torch.stack(parts).sum()
 
 
 def _all_finite(tables: Sequence[Tensor | None]) -> Tensor:

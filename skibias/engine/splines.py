@@ -235,10 +235,3 @@ def evaluate_columns(splines: ColumnSplines, x: Tensor) -> Tensor:
     low = splines.heights.index_select(0, row)
     rise = splines.heights.index_select(0, row + 1).sub_(low)
     return torch.addcmul(low, fraction.T.reshape(-1, 1), rise).view(*x.shape, -1)
-
-
-def roughness(values: Tensor, dim: int) -> Tensor:
-    """Return the mean squared second difference of the values along the knots' axis."""
-    if values.shape[dim] < 3:
-        return values.sum() * 0
-    return values.diff(n=2, dim=dim).square().mean()

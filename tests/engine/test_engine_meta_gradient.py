@@ -53,9 +53,6 @@ def make_settings(optimizer="sgd", unroll_steps=(N_STEPS, N_STEPS)):
     return MetaSettings(
         outer_learning_rate=torch.full((len(unroll_steps),), 0.125),
         unroll_steps=torch.tensor(unroll_steps),
-        n_outer_steps=1,
-        horizon=N_STEPS,
-        steps_between=N_STEPS,
         n_networks=1,
         optimizer=OPTIMIZERS[optimizer],
         learning_rate=0.1 if optimizer in ("sgd", "momentum") else 0.02,

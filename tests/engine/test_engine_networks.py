@@ -13,11 +13,13 @@ from skibias.engine.episodes import stream
 from skibias.engine.networks import (
     INPUT_RATE,
     Architecture,
+    Components,
     Functions,
     Model,
+    add_to_outputs,
     draw_weights,
-    hidden_layers,
     outputs,
+    representations,
     unpack_layers,
 )
 
@@ -62,11 +64,28 @@ def test_forward_equals_torch_modules_with_the_same_weights(name, widths):
     torch.testing.assert_close(outputs(model, weights, Functions(), x), module(x))
 
 
-def test_number_of_weights_is_what_the_layers_take_up():
-    architecture = Architecture(4, (7, 5), 3)
-    layers = list(unpack_layers(torch.arange(float(architecture.n_weights)), architecture))
-    numbers = torch.cat([part.flatten() for layer in layers for part in layer])
-    assert torch.equal(numbers, torch.arange(float(architecture.n_weights)))
+def test_every_weight_is_in_one_segment_of_the_layout():
+    components = Components(gate="tanh")
+    architecture = Architecture(4, (7, 5), 3, trained_inputs=(2, 3, 2), components=components)
+    parts = architecture.layout.split(torch.arange(2.0 * architecture.n_weights).view(2, -1))
+    layers = (4 + 1) * 7 + (7 + 1) * 5
+    assert architecture.n_layer_weights == 2 * layers + (5 + 1) * 3
+    assert architecture.n_weights == architecture.n_layer_weights + 2 * 3 * 2
+    assert parts["layer 1 matrix"].shape == (2, 7, 5)
+    assert parts["gate 1 bias"].shape == (2, 1, 5)
+    assert parts["input changes"].shape == (2, 2, 3, 2)
+    numbers = torch.cat([part.flatten(1) for part in parts.values()], 1)
+    assert torch.equal(numbers.flatten(), torch.arange(2.0 * architecture.n_weights))
+
+
+def test_a_greater_last_bias_raises_the_outputs():
+    architecture = Architecture(4, (5,), 2, trained_inputs=(2, 3, 2))
+    weights, offset = draw_stack(architecture, 3), torch.tensor([1.0, -2.0])
+    moved = add_to_outputs(weights, architecture, offset)
+    model, x = Model(architecture, fixed_activation("relu")), 2 * normal(9, 2).sigmoid()
+    functions = Functions(inputs=normal(2, 3, 2))
+    before, after = (outputs(model, own, functions, x) for own in (weights, moved))
+    torch.testing.assert_close(after, before + offset)
 
 
 @pytest.mark.parametrize("spectral_normalization", [False, True])
@@ -143,9 +162,10 @@ def test_each_layer_uses_its_own_function():
     architecture = Architecture(4, (3, 5, 6), 2)
     grid = splines.uniform_grid(-1.0, 1.0, 2)
     values = torch.arange(3.0)[:, None].expand(3, 2)
-    layers = list(unpack_layers(draw_stack(architecture, 1)[0], architecture))
+    weights = draw_stack(architecture, 1)[0]
     activation = spline_activation(values, grid)
-    for number, layer in enumerate(hidden_layers(layers[:-1], normal(9, 4), activation)[1:]):
+    layers = representations(weights, normal(9, 4), architecture, activation)[1:]
+    for number, layer in enumerate(layers):
         assert (layer == number).all()
 
 

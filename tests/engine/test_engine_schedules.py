@@ -9,22 +9,19 @@ import torch
 from torch.autograd import grad
 
 from skibias.engine import splines
-from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import Rows, draw_rows, random_split, stream
 from skibias.engine.losses import squared_error
 from skibias.engine.metalearn import (
-    SCHEDULES,
     MetaSettings,
     Task,
     draw_batch,
-    episodic_steps,
     new_population,
     outer_step,
-    staggered_steps,
     unrolled_loss,
 )
 from skibias.engine.networks import Architecture, Functions, Model, draw_weights
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.schedules import SCHEDULES, ScheduleSettings, schedule_steps
 
 LOW, HIGH = -2.0, 2.0
 N_KNOTS = (7, 9, 5)  # of the functions of restarts 0, 1, 2
@@ -50,20 +47,27 @@ def make_functions(restarts=(0, 1), dtype=torch.float64):
 
 
 def make_settings(restarts=(0, 1), **changes):
-    defaults = dict(
+    """Return settings of a schedule; changes may be of its own or of its outer steps."""
+    meta = MetaSettings(
         outer_learning_rate=torch.tensor([0.125, 0.5, 0.25])[list(restarts)],
         unroll_steps=torch.full((len(restarts),), 3),
-        n_outer_steps=8,
-        horizon=10,
-        steps_between=3,
         n_networks=1,
         optimizer=OPTIMIZERS["sgd"],
         learning_rate=0.1,
         batch_size=12,
-        patience=1000,
         first_restart=restarts[0],
     )
-    return MetaSettings(**(defaults | changes))
+    settings = ScheduleSettings(meta, n_outer_steps=8, horizon=10, steps_between=3, patience=1000)
+    return with_changes(settings, **changes)
+
+
+def with_changes(settings, **changes):
+    own = {name: changes.pop(name) for name in settings._fields if name in changes}
+    return settings._replace(meta=settings.meta._replace(**changes), **own)
+
+
+def steps_of(schedule, *args, **kwargs):
+    return schedule_steps(SCHEDULES[schedule], *args, **kwargs)
 
 
 def hat_basis_spline(values, z):
@@ -90,23 +94,23 @@ def algorithm_1(tasks, psi, restart, rate, unroll_steps, settings):
     for n_tr in range(1, settings.n_outer_steps + 1):
         chosen = (n_tr - 1) % len(tasks)
         task = tasks[chosen]
-        generator = stream(settings.seed, "episode", restart, n_tr)
+        generator = stream(settings.meta.seed, "episode", restart, n_tr)
         train, validation = task.split(generator)
         theta = draw_weights(task.model.architecture, generator).double().requires_grad_()
         psi = psi.detach().requires_grad_()
         for inner in range(n_tr):
             is_kept = n_tr - inner <= unroll_steps  # among the last t steps
-            batch = draw_rows(train, settings.batch_size, generator).numbers
+            batch = draw_rows(train, settings.meta.batch_size, generator).numbers
             loss = weighted_loss(theta, psi if is_kept else psi.detach(), task.data, batch)
             (gradient,) = grad(loss, theta, create_graph=True)
-            theta = theta - settings.learning_rate * gradient
+            theta = theta - settings.meta.learning_rate * gradient
             if not is_kept:
                 theta = theta.detach().requires_grad_()
-        batch = draw_rows(validation, settings.batch_size, generator).numbers
+        batch = draw_rows(validation, settings.meta.batch_size, generator).numbers
         loss = weighted_loss(theta, psi, task.data, batch)
         (gradient,) = grad(loss, psi)
         # Differs from the paper as the engine does: a long gradient is clipped.
-        psi = psi - rate * gradient * min(1.0, settings.max_norm / float(gradient.norm()))
+        psi = psi - rate * gradient * min(1.0, settings.meta.max_norm / float(gradient.norm()))
         yield psi.detach(), loss.item()
         waited = 0 if loss.item() < best[chosen] else waited + 1
         best[chosen] = min(best[chosen], loss.item())
@@ -123,14 +127,14 @@ def assert_follows_algorithm_1(tasks, settings, unroll_steps):
                 tasks,
                 functions.activation[restart, 0, : N_KNOTS[restart]],
                 restart,
-                float(settings.outer_learning_rate[restart]),
+                float(settings.meta.outer_learning_rate[restart]),
                 unroll_steps[restart],
                 settings,
             )
         )
         for restart in (0, 1)
     ]
-    states = list(episodic_steps(tasks, functions, settings))
+    states = list(steps_of("episodic", tasks, functions, settings))
     lengths = [len(reference) for reference in references]
     assert len(states) == max(lengths)
     for number, state in enumerate(states):
@@ -182,7 +186,7 @@ def test_an_easy_task_does_not_stop_a_hard_one():
     easy = easy._replace(data=easy.data._replace(targets=easy.data.targets * 1e-3))
     hard = make_task(restarts=(0,))
     settings = make_settings(restarts=(0,), patience=1, n_outer_steps=2)
-    *_, last = episodic_steps([easy, hard], make_functions(restarts=(0,)), settings)
+    *_, last = steps_of("episodic", [easy, hard], make_functions(restarts=(0,)), settings)
     assert last.step == 2
     assert not last.stopped.any()
 
@@ -213,7 +217,7 @@ def test_networks_are_replaced_when_they_reach_the_horizon(n_networks, horizon, 
         n_outer_steps=6,
     )
     task = make_task(restarts=(0,), split=split)
-    assert len(list(staggered_steps([task], make_functions(restarts=(0,)), settings))) == 6
+    assert len(list(steps_of("staggered", [task], make_functions(restarts=(0,)), settings))) == 6
     assert seeds == [stream(0, "episode", *key).initial_seed() for key in expected]
 
 
@@ -222,12 +226,12 @@ def test_a_replaced_network_starts_with_fresh_weights_split_and_optimiser_state(
     settings = make_settings(horizon=3, optimizer=OPTIMIZERS["adam"], max_norm=1e9)
     task, functions = make_task(), make_functions()
     ended = torch.tensor([False, False])
-    for state in staggered_steps([task], functions, settings):
+    for state in steps_of("staggered", [task], functions, settings):
         episode = -1 if state.step == 1 else state.step - 1
-        population = new_population(task, [(0, episode), (1, episode)], settings)
+        population = new_population(task, [(0, episode), (1, episode)], settings.meta)
         annealing = (1 + math.cos(math.pi * (state.step - 1) / 8)) / 2
         functions, _, loss, _ = outer_step(
-            task, functions, population, 3, annealing, ended, settings
+            task, functions, population, 3, annealing, ended, settings.meta
         )
         assert torch.equal(state.functions.activation, functions.activation)
         assert torch.equal(state.validation_loss, loss)
@@ -236,18 +240,18 @@ def test_a_replaced_network_starts_with_fresh_weights_split_and_optimiser_state(
 def test_networks_grow_older_from_step_to_step_of_the_staggered_schedule():
     # With a horizon out of reach, two outer steps of 3 inner ones are one training of 6.
     settings = make_settings(restarts=(0,), horizon=1000, n_outer_steps=2)
-    settings = settings._replace(optimizer=OPTIMIZERS["momentum"])
-    still = settings._replace(outer_learning_rate=torch.zeros(1))  # the functions do not move
+    settings = with_changes(settings, optimizer=OPTIMIZERS["momentum"])
+    still = with_changes(settings, outer_learning_rate=torch.zeros(1))  # the functions do not move
     task, functions = make_task(restarts=(0,)), make_functions(restarts=(0,))
-    *_, last = staggered_steps([task], functions, still)
-    population = new_population(task, [(0, -1)], settings)
+    *_, last = steps_of("staggered", [task], functions, still)
+    population = new_population(task, [(0, -1)], settings.meta)
     draws = ["train"] * 3 + ["validation"] + ["train"] * 3 + ["validation"]
     batches = [
-        draw_batch(task, getattr(population, f"{part}_rows"), population, settings)
+        draw_batch(task, getattr(population, f"{part}_rows"), population, settings.meta)
         for part in draws
     ]
     train = batches[:3] + batches[4:7]
-    loss, _, _ = unrolled_loss(task, functions, population, train, batches[-1], settings)
+    loss, _, _ = unrolled_loss(task, functions, population, train, batches[-1], settings.meta)
     torch.testing.assert_close(last.validation_loss, loss.detach(), rtol=1e-12, atol=0)
 
 
@@ -256,11 +260,11 @@ def test_steps_of_the_staggered_schedule_are_annealed_to_nothing():
     n_steps = 20
     settings = make_settings(normalize=True, max_norm=0.3, n_outer_steps=n_steps)
     functions = make_functions()
-    states = staggered_steps([make_task()], functions, settings)
+    states = steps_of("staggered", [make_task()], functions, settings)
     tables = [functions.activation] + [state.functions.activation for state in states]
     lengths = torch.stack(tables).diff(dim=0).flatten(2).norm(dim=-1)  # (steps, S)
     share = (1 + torch.cos(math.pi * torch.arange(n_steps, dtype=torch.float64) / n_steps)) / 2
-    expected = 0.3 * share[:, None] * settings.outer_learning_rate
+    expected = 0.3 * share[:, None] * settings.meta.outer_learning_rate
     torch.testing.assert_close(lengths, expected, rtol=1e-6, atol=0)
     assert float(share[-1]) < 0.01
 
@@ -268,12 +272,12 @@ def test_steps_of_the_staggered_schedule_are_annealed_to_nothing():
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_functions_move_along_the_mean_gradient_of_their_networks(schedule):
     settings = make_settings(n_networks=3, max_norm=1e9, n_outer_steps=1, horizon=1)
-    settings = settings._replace(unroll_steps=torch.tensor([1, 1]), steps_between=1)
+    settings = with_changes(settings, unroll_steps=torch.tensor([1, 1]), steps_between=1)
     task, functions = make_task(), make_functions()
-    (state,) = SCHEDULES[schedule]([task], functions, settings)
+    (state,) = steps_of(schedule, [task], functions, settings)
     episode = 1 if schedule == "episodic" else -1
     for restart in (0, 1):
-        own_settings = make_settings(restarts=(restart,))
+        own_settings = make_settings(restarts=(restart,)).meta
         own_task = make_task(restarts=(restart,))
         table = functions.activation[restart : restart + 1].clone().requires_grad_()
         losses = []
@@ -287,7 +291,7 @@ def test_functions_move_along_the_mean_gradient_of_their_networks(schedule):
             loss, _, _ = unrolled_loss(own_task, Functions(table), *episode_parts, own_settings)
             losses.append(loss)
         mean = torch.cat(losses).mean()
-        rate = float(settings.outer_learning_rate[restart])
+        rate = float(settings.meta.outer_learning_rate[restart])
         expected = table.detach() - rate * grad(mean, table)[0]
         torch.testing.assert_close(state.functions.activation[restart], expected[0])
         assert float(state.validation_loss[restart]) == pytest.approx(mean.item(), rel=1e-12)
@@ -303,30 +307,27 @@ def test_a_normalised_step_has_the_same_length_per_function_whatever_the_gradien
     task = task._replace(model=task.model._replace(architecture=Architecture(2, (N_UNITS,) * 2, 1)))
     functions = Functions(0.5 * normal(2, 2, max(N_KNOTS), seed=5))
     settings = make_settings(n_outer_steps=1, max_norm=1e9)
-    (plain,) = SCHEDULES[schedule]([task], functions, settings)
-    settings = settings._replace(max_norm=max_norm, normalize=True)
-    (normalised,) = SCHEDULES[schedule]([task], functions, settings)
+    (plain,) = steps_of(schedule, [task], functions, settings)
+    settings = with_changes(settings, max_norm=max_norm, normalize=True)
+    (normalised,) = steps_of(schedule, [task], functions, settings)
     plain_step, step = (
         (state.functions.activation - functions.activation).flatten(1)
         for state in (plain, normalised)
     )
     lengths = step.norm(dim=1) / 2**0.5
-    torch.testing.assert_close(lengths, max_norm * settings.outer_learning_rate.double())
+    torch.testing.assert_close(lengths, max_norm * settings.meta.outer_learning_rate.double())
     torch.testing.assert_close(torch.cosine_similarity(step, plain_step), torch.ones_like(lengths))
 
 
-@pytest.mark.parametrize("smoothness", [0.0, 0.5])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 @pytest.mark.parametrize("schedule", SCHEDULES)
-def test_restarts_of_a_stack_equal_each_alone_bit_for_bit(schedule, optimizer, smoothness):
+def test_restarts_of_a_stack_equal_each_alone_bit_for_bit(schedule, optimizer):
     # So that a stack can be run in chunks; float32 as in use.
     def run(restarts):
-        settings = make_settings(
-            restarts, n_networks=2, optimizer=OPTIMIZERS[optimizer], smoothness=smoothness
-        )
-        settings = settings._replace(learning_rate=0.02, patience=2, n_outer_steps=12)
+        settings = make_settings(restarts, n_networks=2, optimizer=OPTIMIZERS[optimizer])
+        settings = with_changes(settings, learning_rate=0.02, patience=2, n_outer_steps=12)
         tasks = [make_task(restarts, n_inputs, dtype=torch.float32) for n_inputs in (2, 3)]
-        return list(SCHEDULES[schedule](tasks, make_functions(restarts, torch.float32), settings))
+        return list(steps_of(schedule, tasks, make_functions(restarts, torch.float32), settings))
 
     together = run((0, 1, 2))
     for restart, n_knots in enumerate(N_KNOTS):
@@ -348,9 +349,9 @@ def test_a_diverged_restart_is_flagged_and_leaves_the_other_alone(cause, n_good,
         if cause == "start":
             functions.activation[1:] = math.nan
         else:
-            settings.outer_learning_rate[1:] = 1e30 if cause == "huge step" else math.inf
+            settings.meta.outer_learning_rate[1:] = 1e30 if cause == "huge step" else math.inf
         task = make_task(restarts, dtype=torch.float32)
-        return functions, list(SCHEDULES[schedule]([task], functions, settings))
+        return functions, list(steps_of(schedule, [task], functions, settings))
 
     start, states = run((0, 1))
     _, alone = run((0,))
@@ -372,7 +373,7 @@ def test_a_diverged_restart_is_flagged_and_leaves_the_other_alone(cause, n_good,
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_a_schedule_ends_when_all_its_restarts_have_diverged(schedule):
     functions = make_functions().map(lambda table: table * math.nan)
-    (state,) = SCHEDULES[schedule]([make_task()], functions, make_settings())
+    (state,) = steps_of(schedule, [make_task()], functions, make_settings())
     assert state.diverged.all()
 
 
@@ -381,7 +382,7 @@ def test_no_step_follows_a_loss_that_is_not_finite(schedule):
     # Even where its gradient is finite.
     task = make_task()._replace(loss=lambda *rows: squared_error(*rows) + math.inf)
     functions = make_functions()
-    (state,) = SCHEDULES[schedule]([task], functions, make_settings())
+    (state,) = steps_of(schedule, [task], functions, make_settings())
     assert state.diverged.all()
     assert torch.equal(state.functions.activation, functions.activation)
 
@@ -390,7 +391,7 @@ def test_no_step_follows_a_loss_that_is_not_finite(schedule):
 def test_nothing_that_is_given_is_changed(schedule):
     functions, task = make_functions(), make_task()
     before = torch.get_rng_state()
-    list(SCHEDULES[schedule]([task], functions, make_settings()))
+    list(steps_of(schedule, [task], functions, make_settings()))
     assert torch.equal(functions.activation, make_functions().activation)
     assert not functions.activation.requires_grad
     assert all(map(torch.equal, task.data, make_task().data))
@@ -401,42 +402,10 @@ def test_nothing_that_is_given_is_changed(schedule):
 def test_a_generator_of_states_can_be_left_at_any_time(schedule):
     # The caller stops; the states so far are those of the whole run.
     settings = make_settings()
-    whole = list(SCHEDULES[schedule]([make_task()], make_functions(), settings))
-    part = list(islice(SCHEDULES[schedule]([make_task()], make_functions(), settings), 3))
+    whole = list(steps_of(schedule, [make_task()], make_functions(), settings))
+    part = list(islice(steps_of(schedule, [make_task()], make_functions(), settings), 3))
     for state, expected in zip(part, whole, strict=False):
         assert torch.equal(state.functions.activation, expected.functions.activation)
-
-
-def test_smoothness_adds_the_gradient_of_the_mean_squared_second_difference():
-    task, functions, smoothness = make_task(), make_functions(), 0.7
-    plain = make_settings(max_norm=1e9, n_outer_steps=1)
-    (without,) = episodic_steps([task], functions, plain)
-    (with_it,) = episodic_steps([task], functions, plain._replace(smoothness=smoothness))
-    for restart, n_knots in enumerate(N_KNOTS[:2]):
-        values = functions.activation[restart, 0, :n_knots].clone().requires_grad_()
-        curvature = values[2:] - 2 * values[1:-1] + values[:-2]
-        (gradient,) = grad(curvature.square().mean(), values)
-        rate = float(plain.outer_learning_rate[restart])
-        pull = (with_it.functions.activation - without.functions.activation)[restart, 0, :n_knots]
-        torch.testing.assert_close(pull, -rate * smoothness * gradient)
-
-
-@pytest.mark.parametrize("learned", ["activation", "inputs"])
-def test_smoothness_pulls_towards_straight_functions(learned):
-    task = make_task(restarts=(0,))
-    functions = Functions(normal(1, 1, N_KNOTS[0], seed=5))
-    if learned == "inputs":
-        positions = (N_KNOTS[0] - 1) * task.data.inputs.sigmoid()
-        model = Model(task.model.architecture, fixed_activation("tanh"))
-        task = task._replace(data=task.data._replace(inputs=positions), model=model)
-        functions = Functions(inputs=normal(1, 2, N_KNOTS[0], 1, seed=5))
-
-    def final_roughness(smoothness):
-        settings = make_settings(restarts=(0,), n_outer_steps=150, horizon=6, smoothness=smoothness)
-        *_, last = staggered_steps([task], functions, settings)
-        return float(splines.roughness(getattr(last.functions, learned), dim=2))
-
-    assert final_roughness(1.0) < 0.1 * final_roughness(0.0)
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES)
@@ -446,11 +415,11 @@ def test_a_run_can_go_on_from_a_state_that_was_kept(schedule, n_done):
     settings = make_settings(optimizer=OPTIMIZERS["adam"], n_networks=2, horizon=6)
     tasks = [make_task(n_inputs=n_inputs) for n_inputs in (2, 3)]
     kept, whole = None, []
-    for state in SCHEDULES[schedule](tasks, make_functions(), settings):
+    for state in steps_of(schedule, tasks, make_functions(), settings):
         whole.append(state)
         if state.step == n_done:
             kept = copy.deepcopy(state)  # before the next step draws from its generators
-    rest = list(SCHEDULES[schedule](tasks, make_functions(), settings, start=kept))
+    rest = list(steps_of(schedule, tasks, make_functions(), settings, start=kept))
     assert len(rest) == len(whole) - n_done
     for state, expected in zip(rest, whole[n_done:], strict=True):
         assert state.step == expected.step
@@ -462,11 +431,11 @@ def test_a_run_that_goes_on_stops_where_it_would_have_stopped():
     settings = make_settings(n_outer_steps=60, patience=3)
     tasks = [make_task()]
     whole = []
-    for state in episodic_steps(tasks, make_functions(), settings):
+    for state in steps_of("episodic", tasks, make_functions(), settings):
         whole.append(copy.deepcopy(state))
     assert 4 < len(whole) < 60
     for kept in (whole[0], whole[-3], whole[-1]):
-        rest = list(episodic_steps(tasks, make_functions(), settings, start=kept))
+        rest = list(steps_of("episodic", tasks, make_functions(), settings, start=kept))
         assert [state.step for state in rest] == [state.step for state in whole[kept.step :]]
         assert not rest or torch.equal(rest[-1].stopped, whole[-1].stopped)
 
@@ -475,8 +444,8 @@ def test_staggered_steps_train_the_tasks_in_turn():
     settings = make_settings(restarts=(0,), horizon=100, n_outer_steps=5)
     tasks = [make_task((0,), n_inputs) for n_inputs in (2, 3)]
     ages = [
-        [population.ages for population in state.populations]
-        for state in staggered_steps(tasks, make_functions((0,)), settings)
+        [population.ages for population in state.progress]
+        for state in steps_of("staggered", tasks, make_functions((0,)), settings)
     ]
     assert ages == [[(3,), (0,)], [(3,), (3,)], [(6,), (3,)], [(6,), (6,)], [(9,), (6,)]]
 
@@ -496,10 +465,10 @@ class Elapsed:
 @pytest.mark.parametrize("schedule", SCHEDULES)
 def test_no_step_follows_the_end_of_the_time(schedule):
     settings = make_settings(n_outer_steps=100, elapsed=Elapsed(20))
-    states = list(SCHEDULES[schedule]([make_task()], make_functions(), settings))
+    states = list(steps_of(schedule, [make_task()], make_functions(), settings))
     assert 9 <= len(states) <= 20
-    late = settings._replace(elapsed=lambda: 1.0)
-    assert list(SCHEDULES[schedule]([make_task()], make_functions(), late)) == []
+    late = with_changes(settings, elapsed=lambda: 1.0)
+    assert list(steps_of(schedule, [make_task()], make_functions(), late)) == []
 
 
 def test_the_outer_rate_is_annealed_to_zero_by_the_end_of_the_time():
@@ -508,11 +477,11 @@ def test_the_outer_rate_is_annealed_to_zero_by_the_end_of_the_time():
     )
     functions = make_functions((0,))
     tables = [functions.activation]
-    for state in staggered_steps([make_task((0,))], functions, settings):
+    for state in steps_of("staggered", [make_task((0,))], functions, settings):
         tables.append(state.functions.activation)
     steps = [float((new - old).norm()) for old, new in pairwise(tables)]
     assert 50 < len(steps) < 120
-    assert steps[0] > 0.99 * float(settings.outer_learning_rate)
+    assert steps[0] > 0.99 * float(settings.meta.outer_learning_rate)
     assert steps[-1] < 0.01 * steps[0]
     assert all(later <= earlier for earlier, later in pairwise(steps))
 
@@ -520,7 +489,7 @@ def test_the_outer_rate_is_annealed_to_zero_by_the_end_of_the_time():
 def test_time_that_is_not_short_changes_nothing():
     def run(elapsed):
         settings = make_settings(restarts=(0,), n_outer_steps=20, elapsed=elapsed)
-        return list(staggered_steps([make_task((0,))], make_functions((0,)), settings))
+        return list(steps_of("staggered", [make_task((0,))], make_functions((0,)), settings))
 
     for state, expected in zip(run(Elapsed(45)), run(lambda: 0.0), strict=True):
         assert torch.equal(state.functions.activation, expected.functions.activation)

@@ -176,13 +176,6 @@ def test_input_functions_of_one_batch_per_network_equal_each_alone():
     assert torch.equal(together, torch.stack(alone))
 
 
-def test_roughness_is_zero_for_straight_lines_and_known_for_a_parabola():
-    line = torch.stack([3 * torch.arange(7.0) - 2, torch.ones(7)])
-    assert splines.roughness(line, dim=1) == 0
-    assert splines.roughness(torch.arange(7.0).square(), dim=0) == 4  # second difference 2
-    assert splines.roughness(torch.tensor([[1.0, 5.0]]), dim=1) == 0
-
-
 @pytest.mark.parametrize("value", [1e20, -1e20, float("inf"), -float("inf")])
 def test_numbers_beyond_any_integer_take_the_end_values(value):
     """A cast to int64 would wrap around and return the other end."""

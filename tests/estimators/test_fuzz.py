@@ -61,7 +61,6 @@ LEARNER_VALUES = {
     "scaling": [None, "quantile", "robust", "minmax", "standard"],
     "spectral_normalization": [True],
     "validation": [0.1, 0.9, 2],
-    "smoothness": [1, 1e6],
     "patience": [1, 100],
 }
 NETWORK_VALUES = {
@@ -109,7 +108,6 @@ BAD_LEARNER_VALUES = {
     "sharing": ["unit"],
     "spectral_normalization": ["yes", None],
     "validation": [0.0, 1.5, (1, 2, 3), [], "rows"],
-    "smoothness": [-1, np.nan],
     "patience": [0],
     "target_type": ["ordinal"],
 }

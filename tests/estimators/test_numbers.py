@@ -57,7 +57,6 @@ LEARNER = {
     "learning_rate": 0.0009765625,
     "batch_size": 100,
     "spectral_normalization": True,
-    "smoothness": 0.5,
     "validation": 0.25,
     "patience": 3,
     "random_state": 1,

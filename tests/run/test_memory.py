@@ -10,7 +10,7 @@ from skibias._preprocessing import subsample
 from skibias._runtime import in_chunks
 from skibias._selection import choosing_problem, resolve_batch_size, split_problem
 from skibias._targets import TableData, encoded_rows
-from skibias.engine.metalearn import staggered_steps
+from skibias.engine.schedules import SCHEDULES
 
 OUT_OF_MEMORY = [
     MemoryError(),
@@ -58,11 +58,13 @@ def test_restarts_in_small_stacks_learn_what_one_stack_learns(monkeypatch):
     activation = whole.learn(X, y)
     sizes = []
 
-    def spy(tasks, functions, settings, start):
-        sizes.append(len(functions.activation))
-        return staggered_steps(tasks, functions, settings, start)
+    staggered = SCHEDULES["staggered"]
 
-    monkeypatch.setitem(_stacks.SCHEDULES, "staggered", spy)
+    def spy(tasks, settings):
+        sizes.append(settings.meta.n_restarts)
+        return staggered.start(tasks, settings)
+
+    monkeypatch.setitem(SCHEDULES, "staggered", staggered._replace(start=spy))
     monkeypatch.setattr(_stacks, "memory_budget", lambda device: 1)
     apart = learner(device="cpu")
     assert apart.learn(X, y) == activation

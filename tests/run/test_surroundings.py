@@ -74,7 +74,7 @@ def fits():
         fitted_regressor(scaling=None, activation=spline),
         fitted_regressor(scaling="standard", input_activations=splines),
     ]
-    episodic = LEARNER.get_params() | {"schedule": "episodic", "smoothness": 0.1}
+    episodic = LEARNER.get_params() | {"schedule": "episodic"}
     return [
         fitted_classifier(activation="auto").predict_proba(X),
         fitted_classifier(activation="auto", scaling="minmax").decision_function(X),
