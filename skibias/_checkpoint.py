@@ -27,17 +27,16 @@ from skibias._version import __version__
 SECONDS_BETWEEN_WRITES = 10.0  # of the states of a stage
 # Parameters that may be others when a fit goes on: hooks and bars of what is still to do.
 FREE_PARAMETERS = ("callbacks", "checkpoint", "verbose")
-# Stages in their order; results of later ones are worthless once an earlier one is done anew.
-STAGES = {"seed": 0, "inputs": 1, "activation": 1, "screening": 2, "contest": 3, "training": 4}
 MAGIC = b"skibias checkpoint 1\n"
 DIGEST_BYTES = 16
 
 
-class Stage(NamedTuple):
+class StageFiles(NamedTuple):
     """The files of one stage of a fit; without a folder nothing is kept or found."""
 
     folder: Path | None = None
     name: str = ""
+    later: tuple[str, ...] = ()  # stages whose results are worthless once this one is done anew
 
     def result(self, compute: Callable[[], Any]) -> Any:
         """Return the stage's result: that of an earlier fit, or a new one, which is then kept.
@@ -49,7 +48,9 @@ class Stage(NamedTuple):
         found = _read(self.folder / self.name)
         if found is not None:
             return found
-        self._forget_later_stages(self.folder)
+        for name in self.later:
+            (self.folder / name).unlink(missing_ok=True)
+            _forget_states(self.folder, name)
         result = compute()
         if getattr(result, "cut", None) is None:
             _write(self.folder / self.name, result)
@@ -60,20 +61,14 @@ class Stage(NamedTuple):
         """Return the latest state that was kept of this stage, or None."""
         return None if self.folder is None else _read(_state_file(self.folder, self.name))
 
-    def part(self, name: str) -> Stage:
+    def part(self, name: str) -> StageFiles:
         """Return the files of states of one part of this stage."""
-        return Stage(self.folder, f"{self.name}.{name}")
+        return StageFiles(self.folder, f"{self.name}.{name}")
 
     def keeper(self) -> StateKeeper:
         """Return what keeps the states of this stage from now on."""
         path = None if self.folder is None else _state_file(self.folder, self.name)
         return StateKeeper(path)
-
-    def _forget_later_stages(self, folder: Path) -> None:
-        for other, number in STAGES.items():
-            if number > STAGES[self.name]:
-                (folder / other).unlink(missing_ok=True)
-                _forget_states(folder, other)
 
 
 class StateKeeper:
@@ -100,9 +95,9 @@ class Checkpoint(NamedTuple):
 
     folder: Path | None = None
 
-    def stage(self, name: str) -> Stage:
-        """Return the files of a stage."""
-        return Stage(self.folder, name)
+    def stage(self, name: str, later: tuple[str, ...] = ()) -> StageFiles:
+        """Return the files of a stage, which the ``later`` ones depend on."""
+        return StageFiles(self.folder, name, later)
 
 
 def check_checkpoint(estimator) -> None:

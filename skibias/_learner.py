@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,14 +14,12 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_X_y
 
 from skibias._candidates import (
-    Contest,
-    Verdict,
+    SCALED,
+    Ranking,
     all_diverged_message,
     candidate_table,
-    compare,
     diverged_candidates,
     learned_candidates,
-    learner_plan,
 )
 from skibias._columns import (
     check_column_sizes,
@@ -29,25 +27,16 @@ from skibias._columns import (
     check_target_dates,
     numbers_only,
 )
-from skibias._learning import (
-    LearningData,
-    is_fraction,
-    is_splitter,
-    learn_activations,
-    learning_data,
-    outside_rows,
-)
-from skibias._preprocessing import (
-    CHOOSING_HELD_OUT,
-    CHOOSING_ROWS,
-    SCALINGS,
-    NetworkColumns,
-    hold_out,
-    make_scaler,
-    subsample,
-)
+from skibias._comparison import Comparison, Fold, TrainingPlan, compare
+from skibias._encoders import ScaledColumns
+from skibias._learning import Activations, learn
+from skibias._problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, HELD_OUT_FRACTION
+from skibias._rows import WeightedRows, hold_out, subsample
 from skibias._runtime import draw_seed, plain_settings, resolve_device
+from skibias._scaling import SCALINGS
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
+from skibias._splits import LearningRows, is_fraction, is_splitter, learning_rows
+from skibias._stages import FitRun
 from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
 from skibias._validation import (
@@ -65,8 +54,6 @@ from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.schedules import SCHEDULES
-
-HELD_OUT_FRACTION = 0.15  # rows on which `learn` compares the restarts
 
 
 class ActivationLearner(BaseEstimator):
@@ -303,22 +290,42 @@ class ActivationLearner(BaseEstimator):
         check_learner(learner)
         check_activation_learner(learner)
         learner = plain_clone(learner)
-        device = resolve_device(self.device, "ActivationLearner")
+        run = FitRun(resolve_device(self.device, "ActivationLearner"))
         tasks = _tasks(X, y, sample_weight, groups)
         seed = draw_seed(self.random_state)
         with plain_settings():
-            prepared = _prepare_tasks(learner, tasks, seed, device)
-            learned = learn_activations(learner, [data for data, _ in prepared], seed, device)
+            prepared = _prepare_tasks(learner, tasks, seed)
+            data = [task.learning for task in prepared]
+            stage = run.stage("activation")
+            learned = learn(Activations(), learner, data, seed, run.device, stage)
             candidates = learned_candidates(learned)
-            comparisons = [compare(candidates, contest) for _, contest in prepared]
-            losses = np.mean([comparison.losses for comparison in comparisons], axis=0)
-        if not np.isfinite(losses).any():
+            losses = [task.losses(learner, candidates, seed, run) for task in prepared]
+        mean = np.mean(losses, axis=0)
+        if not np.isfinite(mean).any():
             raise ValueError(all_diverged_message("ActivationLearner"))
-        verdict = Verdict(int(np.argmin(losses)), losses, np.full(len(losses), np.nan))
-        self.candidates_ = candidate_table(candidates, verdict, diverged_candidates(learned))
+        ranking = Ranking(int(np.argmin(mean)), mean, np.full(len(mean), np.nan))
+        self.candidates_ = candidate_table(candidates, ranking, diverged_candidates(learned))
         self.history_ = learned.history
-        best = candidates[verdict.chosen].activations
+        best = candidates[ranking.chosen].activations
         return list(best) if self.sharing == "layer" else best[0]
+
+
+class _Task(NamedTuple):
+    """A data set to learn from, and how restarts are compared on it."""
+
+    learning: LearningRows
+    rows: WeightedRows  # of the comparison
+    folds: list[Fold]
+
+    def losses(self, learner, candidates, seed, run: FitRun) -> np.ndarray:
+        """Train networks with the function of every restart; return their losses."""
+        plan = TrainingPlan.of_learner(learner, len(self.rows.X))
+        encoders = {SCALED: self.learning.scaled}
+        encoding = self.learning.encoding
+        comparison = Comparison.on(
+            self.rows, encoding, encoders, self.folds, plan, seed, run.device
+        )
+        return compare(candidates, comparison, run.stage("comparison")).values
 
 
 def _with_listed_splits(learner):
@@ -354,12 +361,12 @@ def _tasks(X, y, sample_weight, groups):
     return [(*task, None, None) for task in X]
 
 
-def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Contest]]:
+def _prepare_tasks(learner, tasks, seed) -> list[_Task]:
     """Prepare every data set; of several, an error tells which one is wrong."""
     prepared = []
     for number, task in enumerate(tasks):
         try:
-            prepared.append(_prepare_task(learner, *task, seed, device))
+            prepared.append(_prepare_task(learner, *task, seed))
         except ValueError as error:
             if len(tasks) == 1:
                 raise
@@ -368,11 +375,11 @@ def _prepare_tasks(learner, tasks, seed, device) -> list[tuple[LearningData, Con
     return prepared
 
 
-def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
-    """Check, scale and split a data set; return its LearningData and the contest of restarts."""
-    if isinstance(learner.validation, tuple):
-        check_outside_names(learner, feature_names_of(X))
+def _prepare_task(learner, X, y, sample_weight, groups, seed) -> _Task:
+    """Check, scale and split a data set."""
     names = feature_names_of(X)
+    if isinstance(learner.validation, tuple):
+        check_outside_names(learner, names)
     check_no_missing(y, "ActivationLearner", "y")
     with numbers_only(X, "ActivationLearner"):
         X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
@@ -387,22 +394,14 @@ def _prepare_task(learner, X, y, sample_weight, groups, seed, device):
         keep_order=is_splitter(learner.validation),
     )
     check_column_sizes(rows.X, names, "ActivationLearner")
-    scaler = make_scaler(learner.scaling, len(rows.X)).fit(rows.X)
+    scaled = ScaledColumns.fit(learner.scaling, rows.X)
     if not is_splitter(learner.validation):
         limit = CHOOSING_ROWS + CHOOSING_HELD_OUT
         rows = rows.take(subsample(np.arange(len(rows.X)), limit, seed, "learning rows"))
-    rows = rows._replace(X=scaler.transform(rows.X))
     if is_fraction(learner.validation):
-        rows, kept, held_out = hold_out(rows, HELD_OUT_FRACTION, seed, is_classification)
-        data = learning_data(learner, rows.take(kept), encoding)
-        folds, compared = [(kept, held_out)], rows
-    else:
-        outside = outside_rows(learner, scaler.transform, rows, encoding)
-        data = learning_data(learner, rows, encoding, outside)
-        folds = [tuple(part.numpy() for part in data.split(stream(seed, "contest")))]
-        compared = data.rows
-    plan = learner_plan(learner, len(compared.X))
-    contest = Contest(
-        compared, encoding, {None: NetworkColumns(compared.X)}, folds, plan, seed, device
-    )
-    return data, contest
+        rows, train, held_out = hold_out(rows, HELD_OUT_FRACTION, seed, is_classification)
+        data = learning_rows(learner.validation, rows.take(train), encoding, scaled)
+        return _Task(data, rows, [(train, held_out)])
+    data = learning_rows(learner.validation, rows, encoding, scaled)
+    train, validation = (part.numpy() for part in data.split(stream(seed, "contest")))
+    return _Task(data, data.rows, [(train, validation)])

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import sklearn
@@ -109,7 +109,7 @@ def one_thread() -> Iterator[int]:
 
 
 # NumPy's own defaults.
-NUMPY_ERRORS = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
+NUMPY_ERRORS: Any = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
 _SMALLEST = 5e-324  # 0 where denormal numbers are flushed
 
 
@@ -281,18 +281,20 @@ def raise_if_cancelled() -> None:
         raise CancelledError
 
 
-def fit_on_twin(estimator, fit: Callable[..., None]) -> None:
+def fit_on_twin(estimator, fit: Callable[..., Result]) -> Result:
     """Do all work of a fit on a blank twin, then take over what it found.
 
-    An error or Ctrl-C in ``fit(twin, n_threads)`` thus leaves the estimator as it was.
+    An error or Ctrl-C in ``fit(twin, n_threads)`` thus leaves the estimator as it was. Returns what
+    ``fit`` returns.
     """
     given = estimator.get_params(deep=False)
     twin = type(estimator)(**{name: plain_numbers(value) for name, value in given.items()})
     with plain_settings() as n_threads:
-        fit(twin, n_threads)
+        result = fit(twin, n_threads)
     for name in [name for name in vars(estimator) if name.endswith("_")]:
         delattr(estimator, name)
     vars(estimator).update(vars(twin) | given)
+    return result
 
 
 def progress_bar(

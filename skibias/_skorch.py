@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,9 +18,10 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from skibias._checkpoint import Stage
+from skibias._checkpoint import StageFiles
 from skibias._epoch_scores import HeldOutScores, epoch_scorings
 from skibias._numbers import check_index
+from skibias._runtime import plain_settings
 from skibias._targets import TargetEncoding
 from skibias._time_limit import Cut, Deadline
 from skibias.engine.episodes import Rows, chances, draw_epoch, gather_shared
@@ -51,7 +53,7 @@ class FinalSettings(NamedTuple):
     verbose: int
     device: torch.device
     deadline: Deadline = Deadline()
-    stage: Stage = Stage()  # where states are kept
+    stage: StageFiles = StageFiles()  # where states are kept
 
 
 class FinalNetworks(NamedTuple):
@@ -231,7 +233,10 @@ class WeightTrajectory(Callback):
         """
         n_states = len(self.trajectory_)
         epoch = check_index("epoch", epoch, -n_states, n_states - 1, "estimator_at")
-        return estimator._with_weights(self.trajectory_[epoch])
+        other = copy(estimator)
+        with plain_settings():
+            other.networks_ = estimator.networks_.with_weights(self.trajectory_[epoch])
+        return other
 
 
 class _TrainingEndedError(Exception):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from skibias._checkpoint import Stage
 from skibias._runtime import (
     count_workers,
     in_chunks,
@@ -17,6 +16,7 @@ from skibias._runtime import (
     progress_bar,
     side_by_side,
 )
+from skibias._stages import StageRun
 from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
 from skibias.engine.metalearn import Task, select_restarts
@@ -31,16 +31,6 @@ STORED_PASSES, STORED_VECTORS = 4, 6
 SNAPSHOTS, SNAPSHOT_BYTES = 50, 4 << 20
 
 
-class Conditions(NamedTuple):
-    """How long learning may take, and where its states are kept."""
-
-    deadline: Deadline = Deadline()
-    stage: Stage = Stage()
-
-
-UNLIMITED = Conditions()
-
-
 class Outcome(NamedTuple):
     """What the schedule found for the restarts of a stack."""
 
@@ -50,15 +40,13 @@ class Outcome(NamedTuple):
     cut: Cut | None = None
 
 
-def run_schedule(learner, tasks, functions, settings, name, conditions: Conditions) -> Outcome:
+def run_schedule(learner, tasks, functions, settings, stage: StageRun) -> Outcome:
     """Run the schedule for all restarts, in stacks that fit into memory, and on all workers."""
-    run = partial(_run_restarts, learner, tasks, functions, settings, name, conditions.stage)
+    run = partial(_run_restarts, learner, tasks, functions, settings, stage)
     size = _affordable_restarts(tasks, settings)
     n_blocks = min(count_workers(), learner.n_restarts)
     blocks = np.array_split(np.arange(learner.n_restarts), n_blocks)
-    calls = [
-        partial(_run_block, run, block.tolist(), size, conditions.deadline) for block in blocks
-    ]
+    calls = [partial(_run_block, run, block.tolist(), size, stage.deadline) for block in blocks]
     return join_outcomes(list(chain.from_iterable(side_by_side(calls, n_threads=1))))
 
 
@@ -90,7 +78,9 @@ def _affordable_restarts(tasks, settings) -> int:
     return max(1, budget // (n_bytes * settings.meta.n_networks))
 
 
-def _run_restarts(learner, tasks, functions, settings, name, stage, deadline, restarts) -> Outcome:
+def _run_restarts(
+    learner, tasks, functions, settings, stage: StageRun, deadline, restarts
+) -> Outcome:
     """Run the schedule for some consecutive restarts, as one stack."""
     own = slice(restarts[0], restarts[-1] + 1)
     meta = settings.meta._replace(
@@ -104,8 +94,8 @@ def _run_restarts(learner, tasks, functions, settings, name, stage, deadline, re
     functions = functions.map(lambda table: table[own])
     keeps_best = SCHEDULES[learner.schedule].keeps_best
     recorder = _Recorder(functions, settings, keeps_best, steps)
-    part = stage.part(f"{restarts[0]}-{restarts[-1]}")
-    return _run_stack(learner, tasks, functions, settings, name, part, recorder)
+    part = stage._replace(files=stage.files.part(f"{restarts[0]}-{restarts[-1]}"))
+    return _run_stack(learner, tasks, functions, settings, part, recorder)
 
 
 def snapshot_steps(n_outer_steps, functions: Functions) -> np.ndarray:
@@ -159,30 +149,29 @@ def _stack_functions(parts: list[Functions]) -> Functions:
     return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
 
 
-def _run_stack(learner, tasks, functions, settings, name, stage: Stage, recorder) -> Outcome:
+def _run_stack(learner, tasks, functions, settings, stage: StageRun, recorder) -> Outcome:
     """Run the schedule; return the functions, divergence and history of every restart."""
-    state, recorder = stage.state() or (None, recorder)
+    state, recorder = stage.files.state() or (None, recorder)
     done = 0 if state is None else state.step
     schedule = SCHEDULES[learner.schedule]
     steps = schedule_steps(schedule, tasks, functions, settings, state)
-    keeper = stage.keeper()
+    keeper = stage.files.keeper()
     total = settings.n_outer_steps
-    for state in progress_bar(steps, total, f"learning {name}", learner.verbose, done):
+    for state in progress_bar(steps, total, stage.stage.label, learner.verbose, done):
         recorder.add(state)
         if keeper.is_due():
             keeper.keep((state, recorder))
     best = recorder.best.map(torch.Tensor.cpu)
-    cut = _learning_cut(name, state, total)
+    cut = _learning_cut(stage, state, total)
     return Outcome(best, recorder.diverged.numpy(), recorder.history(), cut)
 
 
-def _learning_cut(name, state: MetaState | None, n_outer_steps) -> Cut | None:
+def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps) -> Cut | None:
     """Return what is missing of the schedule; it ends early on its own where all restarts do."""
     done = 0 if state is None else state.step
     if done == n_outer_steps or (state is not None and state.has_ended):
         return None
-    label = {"activation": "learning of activations", "inputs": "learning of input functions"}
-    return Cut(label[name], done, n_outer_steps, "outer steps")
+    return stage.cut(done, n_outer_steps, "outer steps")
 
 
 class _Recorder:

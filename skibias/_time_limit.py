@@ -10,12 +10,6 @@ from typing import NamedTuple
 
 from sklearn.exceptions import ConvergenceWarning
 
-# Share of the limit by which a stage ends at the latest; time that one leaves is the next one's.
-LEARNING_ENDS = 0.25
-SCREENING_ENDS = 0.4
-CONTEST_ENDS = 0.6
-TRAINING_ENDS = 1.0
-
 
 class Deadline(NamedTuple):
     """The time between two moments, in seconds of the clock that all processes share."""

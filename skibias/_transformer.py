@@ -11,33 +11,23 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skibias._candidates import (
-    Candidate,
-    Contest,
-    all_diverged_message,
-    compare,
-    learner_plan,
-)
+from skibias._candidates import all_diverged_message, fixed_candidate, learned_inputs
 from skibias._columns import (
     check_column_sizes,
     check_no_missing,
     check_target_dates,
     numbers_only,
 )
-from skibias._fixed_activation import FixedActivation
-from skibias._learner import HELD_OUT_FRACTION, ActivationLearner
-from skibias._learning import InputSettings, is_splitter
-from skibias._preprocessing import NetworkColumns, spline_columns
+from skibias._comparison import Comparison, TrainingPlan, compare
+from skibias._encoders import FixedFunctions, spline_columns
+from skibias._learner import ActivationLearner
+from skibias._learning import InputFunctions, LearnedFunctions, learn
+from skibias._problem import HELD_OUT_FRACTION, Problem, split_problem
 from skibias._runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
-from skibias._selection import (
-    INPUT_CHANNELS,
-    Problem,
-    choosing_problem,
-    learn_input_sets,
-    split_problem,
-    transformer_learner,
-)
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
+from skibias._spline_activation import SplineActivation
+from skibias._splits import is_splitter
+from skibias._stages import FitRun
 from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._typing import RandomState, TargetType
 from skibias._validation import (
@@ -47,6 +37,8 @@ from skibias._validation import (
     check_outside_names,
     check_transformer_parameters,
     check_weights,
+    checked_rows,
+    plain_clone,
 )
 
 
@@ -116,7 +108,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         learner: ActivationLearner | None = None,
         *,
         target_type: TargetType = "auto",
-        n_channels: int = INPUT_CHANNELS,
+        n_channels: int = 8,
         scaling: Literal["minmax", "quantile"] = "minmax",
         device: str | torch.device = "auto",
         random_state: RandomState = None,
@@ -162,11 +154,23 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
             restart diverges. The transformer is then as it was before.
         """
         check_transformer_parameters(self)
-        device = resolve_device(self.device, "IAFTransformer")
-        fit_on_twin(self, lambda twin, n: twin._fit(X, y, sample_weight, groups, device, n))
+        run = FitRun(resolve_device(self.device, "IAFTransformer"))
+        fit_on_twin(self, lambda twin, _: twin._fit(X, y, sample_weight, groups, run))
         return self
 
-    def _fit(self, X, y, sample_weight, groups, device, n_threads) -> None:
+    def _fit(self, X, y, sample_weight, groups, run: FitRun) -> None:
+        learner = ActivationLearner() if self.learner is None else plain_clone(self.learner)
+        learner.set_params(verbose=self.verbose)
+        problem = self._problem(learner, X, y, sample_weight, groups)
+        kind = InputFunctions(problem.rows.X, self.n_channels, self.scaling)
+        problem = problem.for_choosing(learner.validation)
+        data, stage = problem.learning_rows(learner), run.stage("inputs")
+        learned = learn(kind, learner, [data], problem.seed, run.device, stage)
+        self.meta_history_ = learned.history
+        self.activations_ = _best_functions(learned, problem, learner, run)
+
+    def _problem(self, learner, X, y, sample_weight, groups) -> Problem:
+        """Check the data and prepare them."""
         check_no_missing(y, "IAFTransformer", "y")
         with numbers_only(X, "IAFTransformer"):
             X, y = validate_data(
@@ -174,8 +178,8 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
             )
         is_classification = guess_target_type(y, self.target_type) == "multiclass"
         check_target_dates(y, is_classification, "IAFTransformer")
-        learner = transformer_learner(self).set_params(verbose=self.verbose)
-        check_outside_names(learner, getattr(self, "feature_names_in_", None))
+        names = getattr(self, "feature_names_in_", None)
+        check_outside_names(learner, names)
         weights = check_weights(sample_weight, X, "IAFTransformer")
         check_numbered_rows(learner, weights)
         rows, encoding = encoded_rows(
@@ -183,22 +187,11 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
             is_classification,
             keep_order=is_splitter(learner.validation),
         )
-        check_column_sizes(rows.X, getattr(self, "feature_names_in_", None), "IAFTransformer")
-        problem = split_problem(
-            rows,
-            None,
-            encoding,
-            HELD_OUT_FRACTION,
-            seed=draw_seed(self.random_state),
-            device=device,
-            n_threads=n_threads,
-        )
-        if learner.n_restarts == 1:  # nothing to choose
-            problem = problem._replace(train=np.arange(len(rows.X)))
-        settings = InputSettings(self.n_channels, self.scaling)
-        found = learn_input_sets(learner, settings, problem)
-        self.meta_history_ = found.history
-        self.activations_ = _best_set(found.options, choosing_problem(problem, learner), learner)
+        check_column_sizes(rows.X, names, "IAFTransformer")
+        seed = draw_seed(self.random_state)
+        problem = split_problem(rows, None, encoding, HELD_OUT_FRACTION, seed)
+        # One restart leaves nothing to choose on held-out rows.
+        return problem.without_held_out() if learner.n_restarts == 1 else problem
 
     def transform(self, X: ArrayLike) -> np.ndarray:
         """Apply every column's function.
@@ -213,12 +206,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
             The channels of the first column, then those of the second, …
         """
         with plain_settings() as n_threads:
-            return spline_columns(self._checked(X), self.activations_, n_threads)
-
-    def _checked(self, X):
-        check_is_fitted(self)
-        with numbers_only(X, "IAFTransformer"):
-            return validate_data(self, X, dtype=np.float64, reset=False)
+            return spline_columns(checked_rows(self, X), self.activations_, n_threads)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that `transform` gives.
@@ -246,27 +234,26 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         return tags
 
 
-def _best_set(sets, problem: Problem, learner):
+def _best_functions(
+    learned: LearnedFunctions, problem: Problem, learner: ActivationLearner, run: FitRun
+) -> list[SplineActivation]:
     """Return the functions behind which a fresh ReLU network does best on held-out rows."""
-    if not sets:
+    if not learned.usable:
         raise ValueError(all_diverged_message("IAFTransformer"))
-    if len(sets) == 1:
-        return sets[0].functions
-    relu = (FixedActivation("relu"),)
-    candidates = [Candidate("relu", relu, number) for number in range(len(sets))]
-    contest = Contest(
-        rows=problem.rows,
-        encoding=problem.encoding,
-        columns={
-            number: NetworkColumns(spline_columns(problem.rows.X, own.functions))
-            for number, own in enumerate(sets)
-        },
-        folds=[(problem.train, problem.held_out)],
-        plan=learner_plan(learner, len(problem.train)),
-        seed=problem.seed,
-        device=problem.device,
+    if len(learned.usable) == 1:
+        return learned.functions[learned.usable[0]]
+    relu = fixed_candidate("relu")
+    candidates = [relu._replace(inputs=learned_inputs(restart)) for restart in learned.usable]
+    comparison = Comparison.on(
+        problem.rows,
+        problem.encoding,
+        {learned_inputs(own): FixedFunctions(learned.functions[own]) for own in learned.usable},
+        [(problem.train, problem.held_out)],
+        TrainingPlan.of_learner(learner, len(problem.train)),
+        problem.seed,
+        run.device,
     )
-    losses = compare(candidates, contest).losses
+    losses = compare(candidates, comparison, run.stage("comparison")).values
     if not np.isfinite(losses).any():
         raise ValueError(all_diverged_message("IAFTransformer"))
-    return sets[int(np.argmin(losses))].functions
+    return learned.functions[learned.usable[int(np.argmin(losses))]]

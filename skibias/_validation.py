@@ -9,7 +9,7 @@ from reprlib import repr as short
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
 
 from skibias._columns import numbers_only
 from skibias._numbers import is_real, is_whole, plain_numbers
@@ -58,6 +58,21 @@ class NamesMissingParts:
             f"The {name!r} parameter of {type(self).__name__} must {rule} for "
             f"'{name}__{inner}' to be set. Got {part!r} instead{advice}."
         )
+
+
+def checked_rows(estimator, X) -> np.ndarray:
+    """Return rows (n, d) that a fitted estimator of this package can be applied to, as float64.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    ValueError, TypeError
+        If the rows are unusable, or have other columns than those it was fitted to.
+    """
+    check_is_fitted(estimator)
+    with numbers_only(X, type(estimator).__name__):
+        return validate_data(estimator, X, dtype=np.float64, reset=False)
 
 
 def plain_clone(estimator):

@@ -2,26 +2,25 @@
 
 import os
 import re
-import sys
-import warnings
 import zipfile
 import zlib
-from numbers import Integral, Real
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from skibias._sklearn_compat import Interval, StrOptions, validate_params
+from skibias._docstrings import shared_parts
+from skibias._sklearn_compat import StrOptions, validate_params
 from skibias._typing import Dataset
-from skibias.datasets._local import local_copy_hint, local_folder
-from skibias.datasets._openml import read_openml
+from skibias.datasets._local import local_copy_hint, local_folder, read_first_usable
+from skibias.datasets._openml import DOWNLOAD_PARAMETERS, DOWNLOAD_RULES, read_openml
 
 _KEYS = ("x_train", "y_train", "x_test", "y_test")
 _N_CLASSES = 10
 
 
-class _Set(NamedTuple):
+class ImageSet(NamedTuple):
     """What is known of a data set."""
 
     data_id: int  # on OpenML, where the test images come last
@@ -32,8 +31,8 @@ class _Set(NamedTuple):
     classes: str  # their names, with commas between
 
 
-_SETS = {
-    "mnist": _Set(
+SETS = {
+    "mnist": ImageSet(
         554,
         "mnist",
         (28, 28),
@@ -41,7 +40,7 @@ _SETS = {
         (980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009),
         "0, 1, 2, 3, 4, 5, 6, 7, 8, 9",
     ),
-    "fashion": _Set(
+    "fashion": ImageSet(
         40996,
         "fashion-mnist",
         (28, 28),
@@ -49,7 +48,7 @@ _SETS = {
         (1000,) * _N_CLASSES,
         "T-shirt/top, Trouser, Pullover, Dress, Coat, Sandal, Shirt, Sneaker, Bag, Ankle boot",
     ),
-    "cifar10": _Set(
+    "cifar10": ImageSet(
         40927,
         "cifar10",
         (32, 32, 3),
@@ -69,14 +68,12 @@ class _Images(NamedTuple):
     details: dict
 
 
+@shared_parts(download_parameters=DOWNLOAD_PARAMETERS)
 @validate_params(
     {
-        "name": [StrOptions(set(_SETS))],
+        "name": [StrOptions(set(SETS))],
         "return_X_y": ["boolean"],
-        "data_home": [str, os.PathLike, None],
-        "n_retries": [Interval(Integral, 0, None, closed="left")],
-        "delay": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
+        **DOWNLOAD_RULES,
     },
 )
 def fetch_images(
@@ -109,17 +106,7 @@ def fetch_images(
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
-    data_home : str, path or None, default=None
-        The root folder of openml's cache. None takes the one that openml is configured with.
-
-    n_retries : int, default=3
-        How often a failed download is tried again.
-
-    delay : float, default=1.0
-        Seconds before it is.
-
-    verbose : int, default=0
-        1 reports on stderr where the data are read from.
+    {download_parameters}
 
     Returns
     -------
@@ -163,8 +150,7 @@ def fetch_images(
     Warns
     -----
     UserWarning
-        If a local copy cannot be used, which is then passed over, or if a file in openml's cache
-        is damaged, which is then removed and fetched again. Either is named.
+        If a local copy cannot be used. It is named and passed over.
 
     See Also
     --------
@@ -190,11 +176,10 @@ def fetch_images(
     >>> X_train.shape  # doctest: +SKIP
     (60000, 28, 28)
     """
-    known = _SETS[name]
+    known = SETS[name]
     folder = local_folder()
-    images = None
-    if folder is not None:
-        images = _read_local(folder, name, known, verbose)
+    copies = [] if folder is None else find_local_images(folder, known.file)
+    images = read_first_usable(copies, partial(_read_copy, shape=known.shape), name, verbose)
     if images is None:
         download = {"data_home": data_home, "n_retries": n_retries, "delay": delay}
         images = _read_openml(name, known, folder, verbose=verbose, **download)
@@ -203,23 +188,6 @@ def fetch_images(
 
 
 # Local copies.
-
-
-def _read_local(folder, name, known, verbose):
-    """Read the best local copy that can be used; None if there is none."""
-    for path, version in find_local_images(folder, known.file):
-        try:
-            train, test = read_npz(path, known.shape)
-        except (ValueError, OSError) as error:
-            warnings.warn(
-                f"The local copy {path} of {name!r} cannot be used: {error}. It is passed over.",
-                stacklevel=4,  # the caller of fetch_images
-            )
-            continue
-        if verbose:
-            print(f"reading {name!r} from {path}", file=sys.stderr)
-        return _Images(train, test, "", {"version": version, "file": str(path)})
-    return None
 
 
 def find_local_images(folder, file):
@@ -232,6 +200,12 @@ def find_local_images(folder, file):
     candidates = [(folder / f"{file}.npz", "original")]
     candidates += [(path, "jpeg-subset") for _, path in sorted(subsets, reverse=True)]
     return [(path, version) for path, version in candidates if path.is_file()]
+
+
+def _read_copy(path, version, shape):
+    """Read a local copy; a ValueError or OSError says why it cannot be used."""
+    train, test = read_npz(path, shape)
+    return _Images(train, test, "", {"version": version, "file": str(path)})
 
 
 def read_npz(path, shape):

@@ -1,6 +1,8 @@
 """The folder of local copies of data sets, which the user names."""
 
 import os
+import sys
+import warnings
 from pathlib import Path
 
 _FOLDER_VARIABLE = "SKIBIAS_DATA"
@@ -27,3 +29,33 @@ def local_copy_hint(folder, file):
         f"The environment variable {_FOLDER_VARIABLE} {where}. To go without the network, set "
         f"it to a folder that holds {file}."
     )
+
+
+def read_first_usable(copies, read, name, verbose):
+    """Read the first local copy that can be used; None if there is none.
+
+    Parameters
+    ----------
+    copies : list of (path, version)
+        The best first.
+    read : callable
+        Called with a path and a version. A ValueError or OSError of it says why a copy cannot be
+        used: a warning names the copy, and the next one is tried.
+    name : str
+        The name of the data set, for messages.
+    verbose : int
+        1 reports on stderr which copy is read.
+    """
+    for path, version in copies:
+        try:
+            found = read(path, version)
+        except (ValueError, OSError) as error:
+            warnings.warn(
+                f"The local copy {path} of {name!r} cannot be used: {error}. It is passed over.",
+                stacklevel=4,  # the caller of the public function, behind its check of parameters
+            )
+            continue
+        if verbose:
+            print(f"reading {name!r} from {path}", file=sys.stderr)
+        return found
+    return None

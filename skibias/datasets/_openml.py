@@ -1,19 +1,37 @@
-"""Tables of OpenML, through its own client; the only file of the package that imports openml."""
+"""Tables of OpenML, through its own client; the only file of the package that imports openml.
 
-import hashlib
-import logging
+openml downloads, checks what it has downloaded, and keeps a cache on disk. This file adds the
+settings of one call, repeated attempts with a chosen delay, and errors that say what to do.
+"""
+
 import os
 import sys
 import time
-import warnings
 from contextlib import contextmanager
+from numbers import Integral, Real
 from pathlib import Path
 from typing import NamedTuple
-from xml.etree import ElementTree
 
-_CHECKSUM_TAG = "{http://openml.org/openml}md5_checksum"
-_PICKLE_SUFFIX = ".pkl.py3"
-_PICKLE_END = b"."  # the opcode STOP: what a pickle that was cut off does not end with
+from skibias._sklearn_compat import Interval
+
+# Parameters of the public functions that download, and the rules for them.
+DOWNLOAD_RULES = {
+    "data_home": [str, os.PathLike, None],
+    "n_retries": [Interval(Integral, 0, None, closed="left")],
+    "delay": [Interval(Real, 0, None, closed="left")],
+    "verbose": ["verbose"],
+}
+DOWNLOAD_PARAMETERS = """data_home : str, path or None, default=None
+    The root folder of openml's cache. None takes the one that openml is configured with.
+
+n_retries : int, default=3
+    How often a failed download is tried again.
+
+delay : float, default=1.0
+    Seconds to wait before each new attempt.
+
+verbose : int, default=0
+    1 reports on stderr where the data are read from."""
 
 
 class _Source(NamedTuple):
@@ -22,10 +40,9 @@ class _Source(NamedTuple):
     data_id: int
     label: str  # the name and the id, for messages
     folder: Path  # of the data set in openml's cache
-    damaged: list  # paths of the cached files that were found damaged, and removed
 
 
-def read_openml(name, data_id, owner, *, data_home=None, n_retries=3, delay=1.0, verbose=0):
+def read_openml(name, data_id, owner, *, data_home, n_retries, delay, verbose):
     """Read a table of OpenML from openml's cache, or download it into the cache.
 
     Parameters
@@ -36,14 +53,8 @@ def read_openml(name, data_id, owner, *, data_home=None, n_retries=3, delay=1.0,
         Its id on OpenML.
     owner : str
         The name of the public function, for messages.
-    data_home : path or None, default=None
-        The root folder of openml's cache; None for the one that openml is configured with.
-    n_retries : int, default=3
-        How often a failed download is tried again.
-    delay : float, default=1.0
-        Seconds before it is.
-    verbose : int, default=0
-        1 reports on stderr.
+    data_home, n_retries, delay, verbose
+        As in ``DOWNLOAD_PARAMETERS``.
 
     Returns
     -------
@@ -61,26 +72,15 @@ def read_openml(name, data_id, owner, *, data_home=None, n_retries=3, delay=1.0,
     ImportError
         If openml is not installed.
     ConnectionError
-        If there is no sound copy in the cache, and it cannot be downloaded.
+        If there is no copy in the cache, and it cannot be downloaded.
     OSError
         If the files cannot be read.
-
-    Warns
-    -----
-    UserWarning
-        If a cached file is damaged; it is removed, and fetched again.
     """
     openml = _import_openml(owner)
-    with _settings(openml, data_home, verbose):
+    with _settings(openml.config, data_home, verbose):
         folder = Path(openml.config.get_cache_directory()) / "datasets" / str(data_id)
-        label = f"{name!r} (OpenML id {data_id})"
-        source = _Source(data_id, label, folder, _remove_damaged_files(folder))
-        for file in source.damaged:
-            warnings.warn(
-                f"The cached file {file} of {label} was damaged. It is removed and made again.",
-                stacklevel=5,  # the caller of fetch_tabular or fetch_images
-            )
-        _report(verbose, f"fetching {label} {_origin(source)}")
+        source = _Source(data_id, f"{name!r} (OpenML id {data_id})", folder)
+        _report(verbose, f"fetching {source.label} {_origin(source)}")
         return _read_with_retries(openml, source, n_retries, delay, verbose)
 
 
@@ -96,15 +96,10 @@ def _import_openml(owner):
 
 
 @contextmanager
-def _settings(openml, data_home, verbose):
-    """Set openml's cache and retries, keep its log quiet, and undo both, also on errors."""
+def _settings(config, data_home, verbose):
+    """Set openml's cache, retries and progress bar, and undo it, also on errors."""
     # openml has a context manager of its own, but that one keeps its settings on errors.
-    config, root_logger = openml.config, logging.getLogger()
     before = config.get_config_as_dict()
-    # Where no handler is set, openml's downloads install one for the whole program, and its
-    # notes go to stderr. The handlers of the user, if any, still get them.
-    handler = logging.NullHandler()
-    root_logger.addHandler(handler)
     try:
         if data_home is not None:
             config.set_root_cache_directory(Path(data_home).expanduser().resolve())
@@ -115,7 +110,6 @@ def _settings(openml, data_home, verbose):
         config.set_root_cache_directory(before["cachedir"])
         config.connection_n_retries = before["connection_n_retries"]
         config.show_progress = before["show_progress"]
-        root_logger.removeHandler(handler)
 
 
 def _read_with_retries(openml, source, n_retries, delay, verbose):
@@ -125,7 +119,11 @@ def _read_with_retries(openml, source, n_retries, delay, verbose):
             return _read(openml, source)
         except _network_errors() as error:
             if n_left == 0:
-                raise ConnectionError(_offline_message(source, n_retries + 1, error)) from error
+                raise ConnectionError(
+                    f"{source.label} could not be downloaded from OpenML (attempts: "
+                    f"{n_retries + 1}; {_reason(error)}). There is no copy in the cache of openml "
+                    f"({source.folder})."
+                ) from error
             _report(verbose, f"{_reason(error)}; trying again in {delay:g} s, {n_left} left")
             time.sleep(delay)
 
@@ -138,9 +136,8 @@ def _read(openml, source):
     except (MemoryError, *_network_errors()):
         raise
     except Exception as error:  # openml and the parsers below it raise errors of many types
-        again = ", also after damaged files were fetched again" if source.damaged else ""
         raise OSError(
-            f"The files of {source.label} in {source.folder} cannot be read{again} "
+            f"The files of {source.label} in {source.folder} cannot be read "
             f"({_reason(error)}). Remove this folder to have all of them fetched again."
         ) from error
     details = {
@@ -167,16 +164,6 @@ def _network_errors():
     )
 
 
-def _offline_message(source, n_attempts, error):
-    cached = f"There is no copy in the cache of openml ({source.folder})."
-    if source.damaged:
-        cached = f"The copy in the cache of openml was damaged ({source.damaged[0]})."
-    return (
-        f"{source.label} could not be downloaded from OpenML (attempts: {n_attempts}; "
-        f"{_reason(error)}). {cached}"
-    )
-
-
 def _origin(source):
     data_files = (f"dataset_{source.data_id}.pq", "dataset.pq", "dataset.arff")
     in_cache = any((source.folder / file).is_file() for file in data_files)
@@ -190,66 +177,3 @@ def _reason(error):
 def _report(verbose, text):
     if verbose:
         print(text, file=sys.stderr)
-
-
-def _remove_damaged_files(folder):
-    """Remove the damaged files of a data set from the cache and return their paths.
-
-    openml checks a file when it downloads it. One that broke later stops it, or goes unnoticed.
-    """
-    damaged = [file for file in sorted(folder.glob("*")) if _is_damaged(file)]
-    for file in damaged:
-        file.unlink(missing_ok=True)
-        if file.suffix in (".arff", ".pq"):
-            file.with_suffix(_PICKLE_SUFFIX).unlink(missing_ok=True)  # made from this file
-    return damaged
-
-
-def _is_damaged(file):
-    if file.name == "description.xml":
-        return _xml_root(file) is None
-    if file.suffix == ".pq":
-        return not _is_parquet(file)
-    if file.suffix == ".arff":
-        # A file that was cut off at the end of a line would still parse.
-        checksum = _checksum_on_openml(file.with_name("description.xml"))
-        return checksum is not None and checksum != _checksum(file)
-    if file.name.endswith(_PICKLE_SUFFIX):
-        return _last_byte(file) != _PICKLE_END
-    return False
-
-
-def _xml_root(file):
-    try:
-        return ElementTree.parse(file).getroot()
-    except (ElementTree.ParseError, OSError):
-        return None
-
-
-def _is_parquet(file):
-    import pyarrow
-    from pyarrow import parquet
-
-    try:
-        with parquet.ParquetFile(file) as content:
-            content.read()
-    except (pyarrow.ArrowException, OSError):
-        return False
-    return True
-
-
-def _checksum_on_openml(description_file):
-    root = _xml_root(description_file)
-    return None if root is None else root.findtext(_CHECKSUM_TAG)
-
-
-def _checksum(file):
-    # openml writes the file as text, so that line ends may differ from those it received.
-    content = file.read_bytes().replace(os.linesep.encode(), b"\n")
-    return hashlib.md5(content, usedforsecurity=False).hexdigest()
-
-
-def _last_byte(file):
-    with file.open("rb") as stream:
-        stream.seek(max(file.stat().st_size - 1, 0))
-        return stream.read(1)

@@ -3,78 +3,19 @@
 import json
 import os
 import re
-import sys
-import warnings
-from numbers import Integral, Real
+from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from skibias._sklearn_compat import Interval, StrOptions, validate_params
+from skibias._docstrings import shared_parts
+from skibias._sklearn_compat import StrOptions, validate_params
 from skibias._typing import Dataset
-from skibias.datasets._local import local_copy_hint, local_folder
-from skibias.datasets._openml import read_openml
-
-_SUITES = {"classification": 337, "regression": 336}  # ids on OpenML
-
-# The constants of the benchmark's rule.
-_MIN_DISTINCT_VALUES = 10
-_MAX_MISSING = 0.7
-_ID_ENDINGS = tuple(f"{mark}{word}" for mark in "_-." for word in ("id", "index"))
-_BALANCING_SEED = 0
-
-
-class _Set(NamedTuple):
-    """What is known of a data set."""
-
-    data_id: int  # of the benchmark's version on OpenML
-    n_features: int | None = None  # None: not known, and not checked
-    categorical: tuple = ()  # number columns that the rule takes for categories, by their meaning
-    one_against_rest: str | None = None  # the class that the benchmark sets against all others
-
-
-_SETS = {
-    "classification": {
-        "credit": _Set(44089, 10),
-        "electricity": _Set(44120, 7),
-        "covertype": _Set(44121, 10, one_against_rest="2"),
-        "pol": _Set(44122, 26),
-        "house_16H": _Set(44123, 16),
-        "MagicTelescope": _Set(44125, 10),
-        "bank-marketing": _Set(44126, 7),
-        "MiniBooNE": _Set(44128, 50),
-        "Higgs": _Set(44129, 24),
-        "eye_movements": _Set(44130, 20),
-        "Diabetes130US": _Set(45022, 7, categorical=("patient_nbr",)),
-        "jannis": _Set(45021, 54),
-        "default-of-credit-card-clients": _Set(45020, 20),
-        "Bioresponse": _Set(45019, 419),
-        "california": _Set(45028, 8),
-        "heloc": _Set(45026, 22),
-    },
-    "regression": {
-        "cpu_act": _Set(44132, 21),
-        "pol": _Set(44133, 26),
-        "elevators": _Set(44134, 16),
-        "wine_quality": _Set(44136, 11),
-        "Ailerons": _Set(44137, 33),
-        "houses": _Set(44138, 8),
-        "house_16H": _Set(44139, 16),
-        "diamonds": _Set(44140, 6),
-        "Brazilian_houses": _Set(44141, 8),
-        "Bike_Sharing_Demand": _Set(44142, 6),
-        "nyc-taxi-green-dec-2016": _Set(44143),
-        "house_sales": _Set(44144),
-        "sulfur": _Set(44145, 6),
-        "medical_charges": _Set(44146),
-        "MiamiHousing2016": _Set(44147),
-        "superconduct": _Set(44148, 79),
-        "yprop_4_1": _Set(45032, 42),
-        "abalone": _Set(45033, 7),
-        "delays_zurich_transport": _Set(45034),
-    },
-}
+from skibias.datasets._local import local_copy_hint, local_folder, read_first_usable
+from skibias.datasets._openml import DOWNLOAD_PARAMETERS, DOWNLOAD_RULES, read_openml
+from skibias.datasets._tabular_rule import to_benchmark_version
+from skibias.datasets._tabular_sets import SETS, SUITES
 
 
 class _Table(NamedTuple):
@@ -87,7 +28,7 @@ class _Table(NamedTuple):
     details: dict
 
 
-@validate_params({"task": [StrOptions(set(_SETS))]})
+@validate_params({"task": [StrOptions(set(SETS))]})
 def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
     """List the names of a suite of the tabular benchmark, for :func:`fetch_tabular`.
 
@@ -114,18 +55,16 @@ def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
     >>> len(list_tabular("regression"))
     19
     """
-    return list(_SETS[task])
+    return list(SETS[task])
 
 
+@shared_parts(download_parameters=DOWNLOAD_PARAMETERS)
 @validate_params(
     {
         "name": [str],
-        "task": [StrOptions(set(_SETS)), None],
+        "task": [StrOptions(set(SETS)), None],
         "return_X_y": ["boolean"],
-        "data_home": [str, os.PathLike, None],
-        "n_retries": [Interval(Integral, 0, None, closed="left")],
-        "delay": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
+        **DOWNLOAD_RULES,
     },
 )
 def fetch_tabular(
@@ -159,17 +98,7 @@ def fetch_tabular(
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
 
-    data_home : str, path or None, default=None
-        The root folder of openml's cache. None takes the one that openml is configured with.
-
-    n_retries : int, default=3
-        How often a failed download is tried again.
-
-    delay : float, default=1.0
-        Seconds before it is.
-
-    verbose : int, default=0
-        1 reports on stderr where the data are read from.
+    {download_parameters}
 
     Returns
     -------
@@ -216,8 +145,7 @@ def fetch_tabular(
     Warns
     -----
     UserWarning
-        If a local copy cannot be used, which is then passed over, or if a file in openml's cache
-        is damaged, which is then removed and fetched again. Either is named.
+        If a local copy cannot be used. It is named and passed over.
 
     Notes
     -----
@@ -261,11 +189,10 @@ def fetch_tabular(
     (38474, 7)
     """
     task = _find_task(name, task)
-    known = _SETS[task][name]
+    known = SETS[task][name]
     folder = local_folder()
-    table = None
-    if folder is not None:
-        table = _read_local(folder, name, task, known, verbose)
+    copies = [] if folder is None else find_local_copies(folder, name, task)
+    table = read_first_usable(copies, partial(_read_copy, task=task, known=known), name, verbose)
     if table is None:
         download = {"data_home": data_home, "n_retries": n_retries, "delay": delay}
         table = _read_openml(name, task, known, folder, verbose=verbose, **download)
@@ -274,106 +201,14 @@ def fetch_tabular(
     return _to_bunch(name, task, known, table)
 
 
-# The rule, from original data to the benchmark's version: pure functions on pandas objects.
-
-
-def is_id_like(column):
-    """Tell from its name whether a column holds an id or an index."""
-    return str(column).lower().endswith(_ID_ENDINGS)
-
-
-def categorical_columns(data, by_meaning=()):
-    """List the columns that hold categories: not numbers, binary, id-like or named."""
-    numbers = set(data.select_dtypes("number").columns)
-    n_distinct = data.nunique()
-    return [
-        column
-        for column in data.columns
-        if column not in numbers
-        or n_distinct[column] == 2
-        or is_id_like(column)
-        or column in by_meaning
-    ]
-
-
-def columns_with_few_values(data):
-    """List the columns with too few distinct values to be numbers; missing ones do not count."""
-    n_distinct = data.nunique()
-    return [column for column in data.columns if n_distinct[column] < _MIN_DISTINCT_VALUES]
-
-
-def drop_missing(data):
-    """Drop the columns that are mostly missing, then the rows with a missing value."""
-    mostly_missing = data.columns[data.isna().mean() > _MAX_MISSING]
-    return data.drop(columns=mostly_missing).dropna()
-
-
-def against_rest(labels, label):
-    """Set one class against all others, which become the class "rest"."""
-    if not (labels == label).any():
-        raise ValueError(f"no row has the class {label!r}")
-    return labels.where(labels == label, "rest")
-
-
-def balance_classes(labels):
-    """Choose rows of the two largest classes, equally many of either.
-
-    Returns the positions of the rows, those of the larger class first, and the labels of the
-    larger and the smaller class.
-    """
-    labels = np.asarray(labels, dtype=object)
-    names, counts = np.unique(labels, return_counts=True)
-    if len(names) < 2:
-        raise ValueError(f"two classes are needed, and there are only {names.tolist()}")
-    smaller, larger = names[np.argsort(counts, kind="stable")[-2:]]
-    rows_of_larger, rows_of_smaller = (np.flatnonzero(labels == name) for name in (larger, smaller))
-    generator = np.random.RandomState(_BALANCING_SEED)
-    chosen = generator.choice(rows_of_larger, len(rows_of_smaller), replace=False)
-    return np.concatenate([chosen, rows_of_smaller]), [larger, smaller]
-
-
-def to_benchmark_version(data, labels, *, categorical=(), one_against_rest=None):
-    """Make the benchmark's version for classification of original data.
-
-    Parameters
-    ----------
-    data : DataFrame of shape (n, d)
-        The original columns.
-    labels : Series of shape (n,)
-        The label of each row.
-    categorical : tuple of str, default=()
-        Number columns to be taken for categories by their meaning.
-    one_against_rest : str or None, default=None
-        The label of a class to be set against all others.
-
-    Returns
-    -------
-    data : DataFrame of shape (2 m, e)
-        The number columns that are left.
-    classes : ndarray of shape (2 m,)
-        0 in the first half, the larger class, and 1 in the second.
-    target_names : list of 2 str
-        The labels of the classes 0 and 1.
-    """
-    data, labels = data.reset_index(drop=True), labels.reset_index(drop=True)
-    data = data.drop(columns=categorical_columns(data, categorical))
-    data = drop_missing(data.drop(columns=columns_with_few_values(data)))
-    labels = labels.loc[data.index]
-    if one_against_rest is not None:
-        labels = against_rest(labels, one_against_rest)
-    rows, target_names = balance_classes(labels)
-    classes = np.repeat([0, 1], len(rows) // 2)
-    return data.iloc[rows].reset_index(drop=True), classes, target_names
-
-
 # Where a set is read from.
 
 
 def _find_task(name, task):
-    searched = [task] if task else list(_SETS)
-    tasks = [suite for suite in searched if name in _SETS[suite]]
+    searched = [task] if task else list(SETS)
+    tasks = [suite for suite in searched if name in SETS[suite]]
     if not tasks:
-        names = "; ".join(f"{suite}: {', '.join(_SETS[suite])}" for suite in searched)
+        names = "; ".join(f"{suite}: {', '.join(SETS[suite])}" for suite in searched)
         raise ValueError(
             f"The 'name' parameter of fetch_tabular must be one of the names in {names}. "
             f"Got {name!r} instead."
@@ -384,23 +219,6 @@ def _find_task(name, task):
             f"the name {name!r}, which is in both suites. Got None instead."
         )
     return tasks[0]
-
-
-def _read_local(folder, name, task, known, verbose):
-    """Read the best local copy that can be used; None if there is none."""
-    for path, version in find_local_copies(folder, name, task):
-        try:
-            table = _read_copy(path, version, task, known)
-        except (ValueError, OSError) as error:
-            warnings.warn(
-                f"The local copy {path} of {name!r} cannot be used: {error}. It is passed over.",
-                stacklevel=4,  # the caller of fetch_tabular
-            )
-            continue
-        if verbose:
-            print(f"reading {name!r} from {path}", file=sys.stderr)
-        return table
-    return None
 
 
 def find_local_copies(folder, name, task):
@@ -520,7 +338,7 @@ def _to_bunch(name, task, known, table):
     url = f"https://www.openml.org/d/{known.data_id}"
     summary = (
         f"{name}: {task} on {d} numerical features, {n} rows.\n"
-        f"The benchmark's version is {url} (suite {_SUITES[task]}); this table was read from "
+        f"The benchmark's version is {url} (suite {SUITES[task]}); this table was read from "
         f"{table.details.get('file', 'OpenML')} (version: {table.details['version']})."
     )
     return Bunch(

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skibias._mlp import _LearnedActivationMLP
+from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count
+from skibias._runtime import plain_settings
 from skibias._spline_activation import SplineActivation
 from skibias._transformer import IAFTransformer
+from skibias._validation import checked_rows
 from skibias.plots._figure import COLOR_MAP, finish, pyplot
 
 DEFAULT_RANGE = (-5.0, 5.0)  # of functions without knots
@@ -112,7 +114,7 @@ class ActivationDisplay:
             If the number of feature names is wrong, or there is no function to draw: no hidden
             layer, and columns that are only scaled.
         """
-        if not isinstance(estimator, (_LearnedActivationMLP, IAFTransformer)):
+        if not isinstance(estimator, (BaseLearnedActivationMLP, IAFTransformer)):
             raise TypeError(
                 "The 'estimator' parameter of ActivationDisplay must be one of skibias's "
                 f"estimators or an IAFTransformer. Got {type(estimator).__name__} instead; of a "
@@ -230,18 +232,19 @@ def _functions(estimator) -> tuple[list, list]:
         return [], list(estimator.activations_)
     hidden = estimator.activation_
     hidden = list(hidden) if isinstance(hidden, list) else [hidden]
-    has_hidden_layers = bool(estimator._architecture_.hidden_layer_sizes)
-    return hidden if has_hidden_layers else [], list(estimator._inputs_of(0) or [])
+    networks = estimator.networks_
+    return hidden if networks.n_layers else [], list(networks.input_functions(0) or [])
 
 
 def _reaching(estimator, X, n_hidden, n_inputs) -> list[np.ndarray]:
     """Return what reaches the functions of hidden layers, and those of input columns."""
-    hidden = []
-    if n_hidden:
-        by_layer = [layer.ravel() for layer in estimator._activation_arguments(X)]
-        hidden = [np.concatenate(by_layer)] if n_hidden == 1 else by_layer
-    columns = estimator._checked(X).T[:n_inputs]
-    return [*hidden, *columns]
+    with plain_settings():
+        X = checked_rows(estimator, X)
+        hidden = []
+        if n_hidden:
+            by_layer = [layer.ravel() for layer in estimator.networks_.pre_activations(X)]
+            hidden = [np.concatenate(by_layer)] if n_hidden == 1 else by_layer
+    return [*hidden, *X.T[:n_inputs]]
 
 
 def _hidden_names(count) -> list[str]:

@@ -13,15 +13,18 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from skibias._learning import engine_rows
-from skibias._mlp import _LearnedActivationMLP
+from skibias._base_mlp import BaseLearnedActivationMLP
+from skibias._fitted_networks import FittedNetworks, OneNetwork
 from skibias._numbers import check_count, check_index, check_positive
+from skibias._rows import engine_rows
 from skibias._runtime import plain_settings, side_by_side
 from skibias._sklearn_compat import random_generator
 from skibias._tensors import as_tensor
 from skibias._typing import RandomState
+from skibias._validation import checked_rows
 from skibias.complexity import sample_paths
 from skibias.engine.landscape import (
+    Measure,
     loss_measure,
     over_plane,
     principal_plane,
@@ -148,17 +151,30 @@ class LandscapeDisplay:
         n_points = check_count("n_points", n_points, 2, OWNER)
         random = random_generator(random_state, OWNER)
         with plain_settings() as n_threads:
-            X, y = estimator._checked(X), np.asarray(y)
-            _check_targets(estimator, X, y)
-            _, center, _, _ = estimator._trained_network(network, X[:1])
-            plane = _plane(estimator, center, trajectory, network, (extent, n_steps), random)
-            measures = _measures(estimator, network, X, y, (n_rows, n_paths, n_points), random)
+            X, y = checked_rows(estimator, X), np.asarray(y)
+            networks = estimator.networks_
+            _check_targets(networks, X, y)
+            one = networks.one(network)
+            if trajectory is None:
+                plane = _random_plane(one, extent, n_steps, random)
+            else:
+                states = np.stack([epoch[network] for epoch in trajectory.trajectory_])
+                plane = _principal_plane(one, states, n_steps)
+            measures = [
+                _loss(networks, one, X, y, n_rows, random),
+                _variation(
+                    networks,
+                    one,
+                    sample_paths(X, y, n_paths=n_paths, random_state=random),
+                    n_points,
+                ),
+            ]
             loss, complexity = side_by_side(
                 [
                     partial(
-                        over_plane, measure, center, plane.directions, plane.first, plane.second
+                        over_plane, own, one.weights, plane.directions, plane.first, plane.second
                     )
-                    for measure in measures
+                    for own in measures
                 ],
                 n_threads,
             )
@@ -223,7 +239,7 @@ class _Plane(NamedTuple):
 
 
 def _check_estimator(estimator) -> None:
-    if not isinstance(estimator, _LearnedActivationMLP):
+    if not isinstance(estimator, BaseLearnedActivationMLP):
         raise TypeError(
             f"The 'estimator' parameter of {OWNER} must be one of skibias's estimators. "
             f"Got {type(estimator).__name__} instead; of a pipeline, pass the step."
@@ -231,9 +247,9 @@ def _check_estimator(estimator) -> None:
     check_is_fitted(estimator)
 
 
-def _check_targets(estimator, X, y) -> None:
+def _check_targets(networks: FittedNetworks, X, y) -> None:
     check_consistent_length(X, y)
-    encoding = estimator._encoding_
+    encoding = networks.encoding
     encoding.numbers(y)  # raises where a class is unknown
     if encoding.classes is None and y.size != len(y) * encoding.n_outputs:
         raise ValueError(
@@ -242,22 +258,23 @@ def _check_targets(estimator, X, y) -> None:
         )
 
 
-def _plane(estimator, center, trajectory, network, size, random) -> _Plane:
-    """Return the principal plane of a trajectory, or a random one."""
-    extent, n_steps = size
-    if trajectory is None:
-        steps = torch.linspace(-extent, extent, n_steps, dtype=torch.float32)
-        generator = torch.Generator().manual_seed(int(random.randint(2**31)))
-        directions = random_plane(center, estimator._architecture_, generator)
-        return _Plane(directions, steps, steps, None, ("random direction 1", "random direction 2"))
-    states = as_tensor(np.stack([epoch[network] for epoch in trajectory.trajectory_]))
-    if states.shape[1] != len(center):
+def _random_plane(one: OneNetwork, extent, n_steps, random) -> _Plane:
+    steps = torch.linspace(-extent, extent, n_steps, dtype=torch.float32)
+    generator = torch.Generator().manual_seed(int(random.randint(2**31)))
+    directions = random_plane(one.weights, one.model.architecture, generator)
+    return _Plane(directions, steps, steps, None, ("random direction 1", "random direction 2"))
+
+
+def _principal_plane(one: OneNetwork, states, n_steps) -> _Plane:
+    """Return the plane of the first two principal components of states (T, P) of a network."""
+    if states.shape[1] != len(one.weights):
         raise ValueError(
             f"The 'trajectory' parameter of {OWNER} must be that of this estimator, with "
-            f"{len(center)} weights. Got {states.shape[1]} instead."
+            f"{len(one.weights)} weights. Got {states.shape[1]} instead."
         )
+    states = as_tensor(states)
     directions, shares = principal_plane(states)
-    path = ((states - center) @ directions.T).numpy()
+    path = ((states - one.weights) @ directions.T).numpy()
     first, second = (_steps_around(coordinates, n_steps) for coordinates in path.T)
     labels = tuple(f"component {k + 1} ({share:.0%})" for k, share in enumerate(shares.tolist()))
     return _Plane(directions, first, second, path, labels)
@@ -271,21 +288,21 @@ def _steps_around(coordinates, n_steps):
     return torch.linspace(first, last, n_steps, dtype=torch.float32)
 
 
-def _measures(estimator, network, X, y, counts, random):
-    """Return the measures of loss and complexity."""
-    n_rows, n_paths, n_points = counts
+def _loss(networks: FittedNetworks, one: OneNetwork, X, y, n_rows, random) -> Measure:
+    """Return the loss on rows that are drawn at random if there are more."""
     rows = random.permutation(len(X))[:n_rows]
-    encoding = estimator._encoding_
+    encoding = networks.encoding
     targets = encoding.encode(encoding.numbers(y[rows]))
-    model, _, functions, columns = estimator._trained_network(network, X[rows])
-    data = engine_rows(columns, targets, np.ones(len(rows)), columns.device)
-    loss = loss_measure(model, functions, data, LOSSES[encoding.loss])
-    paths = sample_paths(X, y, n_paths=n_paths, random_state=random)
-    points = paths.points(np.linspace(0, 1, n_points))
-    columns = estimator._trained_network(network, points)[-1]
-    drawn = as_tensor((paths.output_draw * encoding.n_outputs).astype(int))
-    points = columns.reshape(n_paths, n_points, -1)
-    return loss, variation_measure(model, functions, points, drawn)
+    data = engine_rows(one.encode(X[rows]), targets, np.ones(len(rows)), "cpu")
+    return loss_measure(one.model, one.functions, data, LOSSES[encoding.loss])
+
+
+def _variation(networks: FittedNetworks, one: OneNetwork, paths, n_points) -> Measure:
+    """Return the variation of raw outputs along paths."""
+    points = one.encode(paths.points(np.linspace(0, 1, n_points)))
+    drawn = as_tensor((paths.output_draw * networks.encoding.n_outputs).astype(int))
+    points = points.unflatten(0, (-1, n_points))
+    return variation_measure(one.model, one.functions, points, drawn)
 
 
 def _norm(values):

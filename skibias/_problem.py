@@ -1,0 +1,92 @@
+"""A table that is ready to be learned from: rows, columns, targets, and what is held out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from skibias._encoders import ColumnEncoder, ScaledColumns
+from skibias._rows import WeightedRows, engine_rows, hold_out, subsample, take_rows
+from skibias._splits import LearningRows, is_splitter, learning_rows
+from skibias._targets import TargetEncoding
+from skibias._tensors import as_tensor
+from skibias.engine.episodes import Rows
+
+# Rows that learning and choosing look at; the cost of both does not grow beyond them.
+CHOOSING_ROWS, CHOOSING_HELD_OUT = 50_000, 10_000
+HELD_OUT_FRACTION = 0.15  # of the rows, where no parameter sets it
+
+
+class Problem(NamedTuple):
+    """A prepared table."""
+
+    rows: WeightedRows  # columns as they are given
+    scaled: ScaledColumns  # fitted to all rows
+    encoding: TargetEncoding
+    train: np.ndarray  # numbers of the rows that learning and training see
+    held_out: np.ndarray  # numbers of the rows that choose and stop
+    seed: int
+
+    @property
+    def n_rows(self) -> int:
+        """Rows, held out or not."""
+        return len(self.rows.X)
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the table."""
+        return self.rows.X.shape[1]
+
+    def without_held_out(self) -> Problem:
+        """The same rows, all of which learning sees."""
+        return self._replace(train=np.arange(self.n_rows))
+
+    def for_choosing(self, validation) -> Problem:
+        """The problem on a random choice of its rows if there are very many.
+
+        Those of a splitter as ``validation`` stay as they are: how it splits may depend on their
+        order.
+        """
+        train = subsample(self.train, CHOOSING_ROWS, self.seed, "choosing rows")
+        held_out = subsample(self.held_out, CHOOSING_HELD_OUT, self.seed, "choosing held-out")
+        are_few = train is self.train and held_out is self.held_out
+        if are_few or is_splitter(validation):
+            return self
+        return self._replace(
+            rows=self.rows.take(np.concatenate([train, held_out])),
+            train=np.arange(len(train)),
+            held_out=np.arange(len(train), len(train) + len(held_out)),
+        )
+
+    def learning_rows(self, learner) -> LearningRows:
+        """The training rows, split as the learner's ``validation`` asks for."""
+        rows, encoding = self.rows.take(self.train), self.encoding
+        if encoding.classes is not None and learner.loss != "auto":
+            encoding = encoding._replace(loss=learner.loss)
+        return learning_rows(learner.validation, rows, encoding, self.scaled)
+
+    def encoded(self, encoder: ColumnEncoder, device: torch.device) -> Rows:
+        """All rows as the engine reads them."""
+        targets = self.encoding.encode(self.rows.y)
+        return engine_rows(encoder.encode(self.rows.X), targets, self.rows.weights, device)
+
+    def validation_rows(self, encoded: Rows) -> Rows:
+        """The held-out ones of `encoded` rows; their weights have mean one: errors are shares."""
+        rows = take_rows(encoded, self.held_out)
+        weights = as_tensor(self.rows.alone(self.held_out).weights)
+        return rows._replace(weights=weights.to(rows.weights))
+
+
+def split_problem(
+    rows: WeightedRows, scaling: str | None, encoding: TargetEncoding, fraction: float, seed: int
+) -> Problem:
+    """Fit the scaler, hold out rows, and return the problem.
+
+    Like the knots of input functions, the scaler sees the held-out rows' X, never their y.
+    """
+    scaled = ScaledColumns.fit(scaling, rows.X)
+    is_classification = encoding.classes is not None
+    rows, train, held_out = hold_out(rows, fraction, seed, is_classification)
+    return Problem(rows, scaled, encoding, train, held_out, seed)

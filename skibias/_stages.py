@@ -1,0 +1,65 @@
+"""The stages of a fit: until when each may take, what it is called, and where it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+from skibias._checkpoint import Checkpoint, StageFiles
+from skibias._time_limit import Clock, Cut, Deadline
+
+
+class Stage(NamedTuple):
+    """A part of every fit."""
+
+    name: str
+    order: int  # once a stage is done anew, results of stages with a higher number are worthless
+    until: float  # share of the time limit by which it ends; time that it leaves is the next one's
+    label: str  # in messages and progress bars
+
+
+STAGES = {
+    stage.name: stage
+    for stage in (
+        Stage("seed", 0, 0.0, "drawing of the seed"),
+        Stage("inputs", 1, 0.25, "learning of input functions"),
+        Stage("activation", 1, 0.25, "learning of activations"),
+        Stage("screening", 2, 0.4, "screening of candidates"),
+        Stage("comparison", 3, 0.6, "comparison of candidates"),
+        Stage("training", 4, 1.0, "training"),
+    )
+}
+
+
+class StageRun(NamedTuple):
+    """One stage of one fit."""
+
+    stage: Stage
+    deadline: Deadline
+    files: StageFiles
+
+    def result(self, compute: Callable[[], Any]) -> Any:
+        """Return the stage's result: the one that is kept of an earlier fit, or a new one."""
+        return self.files.result(compute)
+
+    def cut(self, done: int, planned: int, unit: str) -> Cut:
+        """Return what the deadline has cut."""
+        return Cut(self.stage.label, done, planned, unit)
+
+
+class FitRun(NamedTuple):
+    """Where a fit runs, for how long, and what is kept of it."""
+
+    device: torch.device
+    n_threads: int = 1  # for work that can be done side by side
+    clock: Clock = Clock()
+    checkpoint: Checkpoint = Checkpoint()
+
+    def stage(self, name: str) -> StageRun:
+        """Begin a stage."""
+        stage = STAGES[name]
+        later = tuple(other.name for other in STAGES.values() if other.order > stage.order)
+        files = self.checkpoint.stage(name, later)
+        return StageRun(stage, self.clock.deadline(stage.until), files)
