@@ -27,6 +27,7 @@ from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import squared_error
 from skibias.engine.networks import Architecture, Functions, Model, draw_weights, outputs
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.steps import Descent
 from skibias.engine.training import StackRows, TrainingSettings, training_steps
 from skibias.redshift import FACTORS, MEASURES, complexity_sweep, sweep_effects, transformer_sweep
 
@@ -153,9 +154,7 @@ def test_error(target):
     """Train all networks; return the mean squared error on test pairs, a target's variance = 1."""
     rows = StackRows(Rows(X, target[:, None], torch.ones(len(X))), [train], [test])
     settings = TrainingSettings(
-        OPTIMIZERS["adam"],
-        squared_error,
-        LEARNING_RATE / own_prefactor,
+        Descent(OPTIMIZERS["adam"], squared_error, LEARNING_RATE / own_prefactor),
         batch_size=len(train),
         n_steps=options.steps,
         evaluation_interval=options.steps,

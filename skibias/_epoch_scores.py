@@ -19,15 +19,15 @@ class HeldOutScores(Callback):
     skorch itself has no validation set here, so that its own call records nothing.
     """
 
-    def __init__(self, scorings: list[EpochScoring], averaging: Any, encoding: TargetEncoding):
+    def __init__(self, scorings: list[EpochScoring], evaluation: Any, encoding: TargetEncoding):
         self.scorings = scorings
-        self.averaging = averaging  # has the held-out rows and, after an epoch, the mean outputs
+        self.evaluation = evaluation  # has the held-out rows and, after an epoch, mean outputs
         self.encoding = encoding
 
     def on_epoch_end(self, net, **kwargs):
-        rows = self.averaging.validation
+        rows = self.evaluation.validation
         kind = _Regressor if self.encoding.classes is None else _Classifier
-        model = kind(rows.inputs, self.averaging.outputs_.double().cpu().numpy(), self.encoding)
+        model = kind(rows.inputs, self.evaluation.outputs_.double().cpu().numpy(), self.encoding)
         y = self.encoding.decode(rows.targets.cpu().numpy())
         for scoring in self.scorings:
             score = check_scoring(model, scoring.scoring_)(model, rows.inputs, y)

@@ -26,6 +26,7 @@ from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model, draw_weights, outputs
 from skibias.engine.optim import Optimizer, State
 from skibias.engine.splines import Grid
+from skibias.engine.steps import Descent, gradient_step
 
 
 class Task(NamedTuple):
@@ -103,19 +104,13 @@ def inner_steps(
 ) -> Population:
     """Train the networks with the functions fixed; no meta-gradient is kept."""
     model, functions = _per_network(task.model, functions.map(Tensor.detach), settings)
+    descent = Descent(settings.optimizer, task.loss, settings.learning_rate)
     weights, state = population.weights, population.optimizer_state
     for _ in range(n_steps):
         batch = draw_batch(task, population.train_rows, population, settings)
-        weights.requires_grad_()
-        predictions = outputs(model, weights, functions, batch.inputs, frozen=True)
-        loss = task.loss(predictions, batch.targets, batch.weights)
-        (gradient,) = torch.autograd.grad(loss.sum(), weights)
-        with torch.no_grad():
-            weights, state = settings.optimizer.update(
-                weights, gradient, state, settings.learning_rate
-            )
+        weights, state = gradient_step(model, functions, weights, state, batch, descent)
     ages = tuple(age + n_steps for age in population.ages)
-    return population._replace(weights=weights.detach(), optimizer_state=state, ages=ages)
+    return population._replace(weights=weights, optimizer_state=state, ages=ages)
 
 
 def outer_step(
@@ -181,6 +176,7 @@ def unrolled_loss(
     model, per_network = _per_network(task.model, functions, settings)
     steps_kept = settings.unroll_steps.repeat_interleave(settings.n_networks)[:, None]
     steps_kept = steps_kept.to(population.weights.device)
+    descent = Descent(settings.optimizer, task.loss, settings.learning_rate)
     weights, state = population.weights.detach().requires_grad_(), population.optimizer_state
     for number, batch in enumerate(batches):
         if bool((steps_kept < len(batches)).any()) and number > 0:
@@ -189,10 +185,9 @@ def unrolled_loss(
                 torch.where(cut, part.detach(), part) for part in (weights, *state)
             )
             state = tuple(state_parts)
-        predictions = outputs(model, weights, per_network, batch.inputs)
-        loss = task.loss(predictions, batch.targets, batch.weights)
-        (gradient,) = torch.autograd.grad(loss.sum(), weights, create_graph=True)
-        weights, state = settings.optimizer.update(weights, gradient, state, settings.learning_rate)
+        weights, state = gradient_step(
+            model, per_network, weights, state, batch, descent, differentiable=True
+        )
     predictions = outputs(model, weights, per_network, validation.inputs)
     return task.loss(predictions, validation.targets, validation.weights), weights, state
 
