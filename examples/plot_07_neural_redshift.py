@@ -25,7 +25,7 @@ from skibias.engine.activations import fixed_activation
 from skibias.engine.complexity import cosine_basis, grid_frequency, grid_points
 from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import squared_error
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights, outputs
+from skibias.engine.networks import Architecture, Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.steps import Descent
 from skibias.engine.training import StackRows, TrainingSettings, training_steps
@@ -135,7 +135,7 @@ train, test = shuffled[: len(X) * 7 // 10], shuffled[len(X) * 7 // 10 :]
 own_prefactor = PREFACTORS.repeat_interleave(N_SEEDS)[:, None]
 architecture = Architecture(2, (64, 64), 1)
 model = Model(architecture, fixed_activation("sin", own_prefactor[..., None]))
-drawn = [draw_weights(architecture, stream(options.seed, number)) for number in range(N_SEEDS)]
+drawn = [architecture.layout.draw(stream(options.seed, number)) for number in range(N_SEEDS)]
 untrained = torch.stack(drawn).repeat(len(PREFACTORS), 1)
 
 

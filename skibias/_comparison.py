@@ -35,7 +35,6 @@ from skibias.engine.networks import (
     Functions,
     Model,
     add_to_outputs,
-    draw_weights,
 )
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.steps import Descent
@@ -263,7 +262,7 @@ def _train_stack(
 def _first_weights(n_candidates: int, architecture: Architecture, comparison: Comparison) -> Tensor:
     """Return the weights (R, P) that training starts from, the same for every candidate."""
     starts = [
-        draw_weights(architecture, stream(comparison.seed, "candidate", copy))
+        architecture.layout.draw(stream(comparison.seed, "candidate", copy))
         for copy in range(comparison.n_copies)
     ]
     outputs = as_tensor(comparison.encoding.start(comparison.plan.network.label_smoothing))

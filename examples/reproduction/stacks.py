@@ -22,7 +22,7 @@ from skibias._fixed_activation import FixedActivation, network_activation
 from skibias.engine.activations import Activation
 from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import LOSSES
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights
+from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS, Optimizer, State
 from skibias.engine.steps import Descent, gradient_step
 from skibias.engine.training import StackRows, WeightWindow, epochs, predict
@@ -137,7 +137,7 @@ def _first_stack(networks: Sequence[Network], rows: Rows, training: Training) ->
     )
     weights = torch.stack(
         [
-            network.scale * draw_weights(architecture, stream(network.seed, "weights"))
+            network.scale * architecture.layout.draw(stream(network.seed, "weights"))
             for network in networks
         ]
     )

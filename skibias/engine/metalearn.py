@@ -23,7 +23,7 @@ from torch import Tensor
 
 from skibias.engine.episodes import Rows, SplitSampler, draw_rows, gather_batch, stream
 from skibias.engine.losses import Loss
-from skibias.engine.networks import Functions, Model, draw_weights, outputs
+from skibias.engine.networks import Functions, Model, outputs
 from skibias.engine.optim import Optimizer, State
 from skibias.engine.splines import Grid
 from skibias.engine.steps import Descent, gradient_step
@@ -86,7 +86,7 @@ def new_population(
         train, validation = task.split(generator)
         train_rows.append(train)
         validation_rows.append(validation)
-        weights.append(draw_weights(task.model.architecture, generator))
+        weights.append(task.model.architecture.layout.draw(generator))
         generators.append(generator)
     stacked = torch.stack(weights).to(task.data.weights)
     return Population(

@@ -148,14 +148,6 @@ class Model(NamedTuple):
     grid: splines.Grid | None = None  # of Functions.activation
 
 
-def draw_weights(architecture: Architecture, generator: torch.Generator) -> Tensor:
-    """Draw the weights (P,) of one network as ``torch.nn.Linear`` does: U(±1/sqrt(inputs)).
-
-    Trained input functions start without any change.
-    """
-    return architecture.layout.draw(generator)
-
-
 def add_to_outputs(weights: Tensor, architecture: Architecture, offset: Tensor) -> Tensor:
     """Return weights (*R, P) whose last bias is greater by ``offset`` (o,)."""
     moved = weights.clone()

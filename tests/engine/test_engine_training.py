@@ -12,7 +12,7 @@ from skibias.engine import splines, steps, training
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import log_loss, squared_error
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights, outputs
+from skibias.engine.networks import Architecture, Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.steps import Descent, slope, slope_apart
 from skibias.engine.training import BestSoFar, StackRows, TrainingSettings, epochs, training_steps
@@ -28,7 +28,7 @@ def make_rows(dtype=torch.float32):
 
 
 def draw_stack(n_networks, dtype=torch.float32):
-    drawn = [draw_weights(ARCHITECTURE, stream(0, number)) for number in range(n_networks)]
+    drawn = [ARCHITECTURE.layout.draw(stream(0, number)) for number in range(n_networks)]
     return torch.stack(drawn).to(dtype)
 
 
@@ -78,7 +78,7 @@ def test_networks_on_the_same_fold_see_the_same_batches():
 
 def test_input_functions_train_alike_in_a_stack_and_alone():
     architecture = Architecture(3 * 4, (16, 16), 2, trained_inputs=(3, 5, 4))
-    weights = torch.stack([draw_weights(architecture, stream(0, number)) for number in range(3)])
+    weights = torch.stack([architecture.layout.draw(stream(0, number)) for number in range(3)])
     functions = Functions(inputs=torch.linspace(-1, 1, 5)[:, None].expand(3, 5, 4))
     data = make_rows()
     data = data._replace(inputs=data.inputs.clamp(-2, 2) + 2)
@@ -233,7 +233,7 @@ def test_prediction_in_blocks_equals_prediction_at_once(predicted_values, monkey
 def large_stack():
     """Networks that are evaluated one by one, with functions of their own; their batch."""
     architecture = Architecture(2 * 3, (72, 72), 2, trained_inputs=(2, 5, 3))
-    weights = torch.stack([draw_weights(architecture, stream(0, number)) for number in range(3)])
+    weights = torch.stack([architecture.layout.draw(stream(0, number)) for number in range(3)])
     functions = Functions(inputs=torch.linspace(-1, 1, 5)[:, None].expand(2, 5, 3))
     inputs = 4 * torch.rand(1500, 2, generator=stream(1))
     assert weights.shape[1] * len(inputs) >= steps.THREAD_WORK

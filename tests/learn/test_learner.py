@@ -19,7 +19,7 @@ from skibias import (
 )
 from skibias._runtime import draw_seed
 from skibias.engine.episodes import stream
-from skibias.engine.networks import Architecture, draw_weights
+from skibias.engine.networks import Architecture
 
 QUICK = ActivationLearner(
     n_outer_steps=4, n_restarts=2, horizon=20, hidden_layer_sizes=(8,), random_state=0
@@ -272,7 +272,7 @@ def plain_layers(learner, task, n_outputs, episode):
     generator = stream(draw_seed(learner.random_state), "episode", 0, episode)
     torch.randint(1, (1,), generator=generator)
     architecture = Architecture(task.X.shape[1], learner.hidden_layer_sizes, n_outputs)
-    weights = draw_weights(architecture, generator)
+    weights = architecture.layout.draw(generator)
     layers = []
     for n_in, n_out in architecture.layer_shapes:
         n_rest = len(weights) - (n_in + 1) * n_out
