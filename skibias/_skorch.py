@@ -1,8 +1,4 @@
-"""Final training of the chosen networks: the engine computes, skorch calls the callbacks.
-
-A `NeuralNet` is composed, not subclassed. It keeps the history, the optimiser that schedules of
-the learning rate know, and the callbacks of the user; what a step does is the engine's.
-"""
+"""Final training of the chosen networks: the engine computes, skorch calls the callbacks."""
 
 from __future__ import annotations
 
@@ -11,46 +7,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
-from torch import Tensor, nn
+from skorch.callbacks import Callback
+from torch import Tensor
 
-from skibias._checkpoint import StageFiles
 from skibias._epoch_scores import HeldOutScores, epoch_scorings
 from skibias._runtime import progress_bar
-from skibias._targets import TargetEncoding
-from skibias._time_limit import Cut, Deadline
-from skibias.engine.episodes import Rows, chances
-from skibias.engine.losses import LOSSES, STOPPING_LOSSES, Loss, training_loss
-from skibias.engine.networks import Functions, Model
-from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.steps import Run, Slope, slope_apart, update_apart, update_parts
-from skibias.engine.training import (
-    BestSoFar,
-    StackRows,
-    WeightWindow,
-    count_batches,
-    epochs,
-    predict_apart,
+from skibias._skorch_net import (
+    FinalSettings,
+    NetworkStack,
+    compose_net,
+    has_stopped_early,
+    schedules,
 )
-
-
-class FinalSettings(NamedTuple):
-    """How the chosen network is trained."""
-
-    encoding: TargetEncoding
-    label_smoothing: float
-    counts_errors: bool  # of classes, on validation rows
-    optimizer: str
-    learning_rate: float
-    batch_size: int
-    max_epochs: int
-    n_iter_no_change: int
-    callbacks: list | None
-    verbose: int
-    device: torch.device
-    deadline: Deadline = Deadline()
-    stage: StageFiles = StageFiles()  # where states are kept
+from skibias._time_limit import Cut
+from skibias.engine.episodes import Rows, chances
+from skibias.engine.losses import LOSSES, STOPPING_LOSSES, training_loss
+from skibias.engine.networks import Functions, Model
+from skibias.engine.steps import Run
+from skibias.engine.training import BestSoFar, StackRows, WeightWindow, count_batches, epochs
 
 
 class FinalNetworks(NamedTuple):
@@ -95,87 +69,16 @@ def train_networks(
     that has left a state in the settings' stage goes on from there.
     """
     evaluation = _Evaluation(weights, validation, settings)
-    net = _compose_net(NetworkStack(model, functions, weights, run), evaluation, settings)
-    net.initialize()
+    callbacks = [("averaged_validation", evaluation)]
+    scorings = epoch_scorings(settings.callbacks)
+    if scorings:  # before callbacks that may monitor a score
+        callbacks.append(("scores", HeldOutScores(scorings, evaluation, settings.encoding)))
+    net = compose_net(NetworkStack(model, functions, weights, run), callbacks, settings)
     training = _Training(net, evaluation, train, generator, settings)
     training.run()
     weights = evaluation.best_weights.cpu()
     diverged = not bool(weights.isfinite().all()) or evaluation.was_never_finite
     return FinalNetworks(weights.numpy(), _records(net), diverged, training.cut)
-
-
-class NetworkStack(nn.Module):
-    """E networks as one module with one parameter, the flat weights (E, P)."""
-
-    def __init__(self, model: Model, functions: Functions, weights: Tensor, run: Run) -> None:
-        super().__init__()
-        self.model = model
-        self.functions = functions
-        self.run = run
-        self.weights = nn.Parameter(weights.detach().clone())
-
-    def slope(self, batch: Rows, loss: Loss) -> Slope:
-        """Return the losses of a batch and their gradient."""
-        return slope_apart(self.model, self.functions, self.weights, batch, loss, self.run)
-
-    def predict(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """Return the outputs (E, n, o) with other weights (E, P)."""
-        return predict_apart(self.model, weights, self.functions, inputs, self.run)
-
-
-class EngineOptimizer(torch.optim.Optimizer):
-    """The engine's update rules behind torch's interface: the same steps as in meta-learning."""
-
-    # torch decorates it with what imports its compiler, which takes a second.
-    add_param_group = getattr(
-        torch.optim.Optimizer.add_param_group, "__wrapped__", torch.optim.Optimizer.add_param_group
-    )
-
-    def __init__(self, parameters: Any, lr: float, name: str, run: Run) -> None:
-        self._optimizer = OPTIMIZERS[name]
-        self._run = run
-        super().__init__(parameters, {"lr": lr})
-
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Make one step along the parameters' gradients."""
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                weights = parameter.detach()
-                states = self.state[parameter].get("states")
-                states = states or [self._optimizer.init(own) for own in update_parts(weights)]
-                self.state[parameter]["states"] = update_apart(
-                    self._optimizer, weights, parameter.grad, states, group["lr"], self._run
-                )
-
-
-def _compose_net(stack: NetworkStack, evaluation: _Evaluation, settings: FinalSettings):
-    """Return skorch's net around the engine's parts."""
-    callbacks = [("averaged_validation", evaluation)]
-    scorings = epoch_scorings(settings.callbacks)
-    if scorings:  # before other callbacks, which may monitor a score
-        callbacks.append(("scores", HeldOutScores(scorings, evaluation, settings.encoding)))
-    return NeuralNet(
-        stack,
-        criterion=nn.Module,  # losses are the engine's
-        optimizer=EngineOptimizer,
-        optimizer__name=settings.optimizer,
-        optimizer__run=stack.run,
-        lr=settings.learning_rate,
-        max_epochs=settings.max_epochs,
-        batch_size=settings.batch_size,
-        train_split=None,
-        callbacks=callbacks + (settings.callbacks or []),
-        callbacks__valid_loss=None,
-        callbacks__print_log=None,
-        verbose=int(_prints(settings.callbacks)),
-        device=settings.device,
-    )
-
-
-def _prints(callbacks: list | None) -> bool:
-    """Whether the user has asked for a log, which skorch prints only if the net is verbose."""
-    found = [entry[1] if isinstance(entry, tuple) else entry for entry in callbacks or []]
-    return any(own is PrintLog or isinstance(own, PrintLog) for own in found)
 
 
 class _Evaluation(Callback):
@@ -252,7 +155,7 @@ class _Training:
                 pass
         except KeyboardInterrupt:
             # skorch's own EarlyStopping ends training this way; Ctrl-C must not be swallowed.
-            if not _has_stopped_early(net):
+            if not has_stopped_early(net):
                 raise
         finally:
             net.notify("on_train_end", X=self.train, y=None)
@@ -312,7 +215,7 @@ class _Training:
             evaluation.window,
             evaluation.best,
             evaluation.best_weights,
-            [schedule.state_dict() for schedule in _schedules(net)],
+            [schedule.state_dict() for schedule in schedules(net)],
         )
 
     def _take_up(self, progress: TrainingProgress) -> None:
@@ -330,20 +233,9 @@ class _Training:
 
 def _take_up_schedules(progress: TrainingProgress, net) -> None:
     """Bring schedules to where they were; making them has moved the learning rate."""
-    for schedule, state in zip(_schedules(net), progress.schedules, strict=False):
+    for schedule, state in zip(schedules(net), progress.schedules, strict=False):
         schedule.load_state_dict(state)
     net.optimizer_.load_state_dict(progress.optimizer)
-
-
-def _schedules(net) -> list:
-    """Return the schedules of the learning rate among a net's callbacks."""
-    return [own.lr_scheduler_ for _, own in net.callbacks_ if isinstance(own, LRScheduler)]
-
-
-def _has_stopped_early(net) -> bool:
-    """Whether one of skorch's EarlyStopping has waited for as long as it may."""
-    own = [callback for _, callback in net.callbacks_ if isinstance(callback, EarlyStopping)]
-    return any(callback.misses_ >= callback.patience for callback in own)
 
 
 def _records(net) -> list[dict[str, Any]]:

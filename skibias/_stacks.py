@@ -177,9 +177,9 @@ def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps) -> Cu
 class _Recorder:
     """Keeps losses, snapshots, and each restart's functions before they got worse.
 
-    Staggered networks differ in age, so their loss is judged by its mean over one life span: the
-    functions with the lowest such mean are kept. Episodic runs stop by themselves; their last
-    functions count, as in Algorithm 1 of Teney et al. 2025.
+    A schedule that keeps the best functions has networks of different ages. What counts is their
+    mean loss over one life span: the functions with the lowest one are kept. A schedule that does
+    not stops by itself, and its last functions count (Teney et al. 2025, Algorithm 1).
     """
 
     def __init__(self, functions, settings, keeps_best, snapshot_steps):
@@ -198,12 +198,10 @@ class _Recorder:
         """Take in one outer step."""
         self._losses.append(state.validation_loss)
         self.diverged = state.diverged
-        mean = torch.stack(self._losses[-self._window :]).mean(0)
-        full = len(self._losses) >= self._window
-        better = (mean < self._best_mean) & full if self._keeps_best else ~state.diverged
-        if self._keeps_best and not full:
-            better = ~state.diverged
-        else:
+        better = ~state.diverged
+        if self._keeps_best and len(self._losses) >= self._window:
+            mean = torch.stack(self._losses[-self._window :]).mean(0)
+            better = mean < self._best_mean
             self._best_mean = torch.where(better, mean, self._best_mean)
         self.best = Functions(
             *(

@@ -134,6 +134,15 @@ def test_early_stopping_of_skorch_ends_training():
     assert fit(stop).n_iter_ == 2
 
 
+def test_an_interruption_is_not_taken_for_early_stopping():
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(EarlyStopping("train_loss", patience=2), Interrupt())
+
+
 def test_logs_are_printed(capsys):
     for own in (PrintLog(), PrintLog, ("my log", PrintLog())):
         fit(own)
