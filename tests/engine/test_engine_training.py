@@ -1,20 +1,19 @@
 """Training of stacks against each network alone, a plain loop, and the meaning of the window."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 
 import pytest
 import torch
 from torch.autograd import grad
 
-from skibias.engine import splines, steps, training
+from skibias.engine import splines, training
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import Rows, stream
-from skibias.engine.losses import log_loss, squared_error
+from skibias.engine.losses import squared_error
 from skibias.engine.networks import Architecture, Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.steps import Descent, slope, slope_apart
+from skibias.engine.steps import Descent
 from skibias.engine.training import BestSoFar, StackRows, TrainingSettings, epochs, training_steps
 
 ARCHITECTURE = Architecture(3, (16, 16), 2)
@@ -230,95 +229,16 @@ def test_prediction_in_blocks_equals_prediction_at_once(predicted_values, monkey
     torch.testing.assert_close(in_blocks, at_once, rtol=1e-12, atol=1e-14)
 
 
-def large_stack():
-    """Networks that are evaluated one by one, with functions of their own; their batch."""
-    architecture = Architecture(2 * 3, (72, 72), 2, trained_inputs=(2, 5, 3))
-    weights = torch.stack([architecture.layout.draw(stream(0, number)) for number in range(3)])
-    functions = Functions(inputs=torch.linspace(-1, 1, 5)[:, None].expand(2, 5, 3))
-    inputs = 4 * torch.rand(1500, 2, generator=stream(1))
-    assert weights.shape[1] * len(inputs) >= steps.THREAD_WORK
-    return Model(architecture, fixed_activation("tanh")), weights, functions, inputs
-
-
-def large_problem():
-    """Large networks as `slope` takes them."""
-    model, weights, functions, inputs = large_stack()
-    targets = torch.arange(len(inputs)) % 2
-    return model, functions, weights, Rows(inputs, targets, torch.rand(len(inputs))), log_loss
-
-
-def test_gradients_apart_equal_those_of_the_stack_bit_for_bit_on_any_number_of_threads():
-    def run_in_order(calls):
-        n_calls.append(len(calls))
-        return [call() for call in calls]
-
-    problem, n_calls = large_problem(), []
-    expected = slope(*problem)
-    in_order = slope_apart(*problem, run_in_order)
-    assert n_calls == [3]
-    with ThreadPoolExecutor(2) as pool:
-        on_threads = slope_apart(*problem, lambda calls: list(pool.map(_call, calls)))
-    for found in (in_order, on_threads):
-        assert all(map(torch.equal, found, expected))
-
-
-def test_the_slope_is_the_gradient_of_every_networks_own_loss():
-    model, functions, weights, batch, loss = large_problem()
-    found = slope(model, functions, weights, batch, loss)
-    for number, own in enumerate(weights):
-        leaf = own.clone().requires_grad_()
-        value = loss(outputs(model, leaf, functions, batch.inputs), batch.targets, batch.weights)
-        torch.testing.assert_close(found.losses[number], value.detach())
-        torch.testing.assert_close(found.gradient[number], grad(value, leaf)[0])
-
-
-def _call(function):
-    return function()
-
-
-def test_small_networks_stay_in_one_stack():
-    model, functions, weights, batch, loss = large_problem()
-
-    def refuse(calls):
-        raise AssertionError("networks were taken apart")
-
-    few = Rows(*(part[:100] for part in batch))
-    slope_apart(model, functions, weights, few, loss, refuse)
-    slope_apart(model, functions, weights[:1], batch, loss, refuse)
-
-
-@pytest.mark.parametrize("is_large", [False, True])
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_step_apart_is_the_step_of_the_stack(name, is_large, monkeypatch):
-    monkeypatch.setattr(steps, "UPDATED_WEIGHTS", 40 if is_large else 41)
-    optimizer, generator = OPTIMIZERS[name], stream(2)
-    weights = torch.randn(3, 40, generator=generator)
-    expected, state = weights, optimizer.init(weights)
-    found = weights.clone()
-    states = [optimizer.init(own) for own in steps.update_parts(found)]
-    assert len(states) == (3 if is_large else 1)
-    for _ in range(3):
-        gradient = torch.randn(3, 40, generator=generator)
-        expected, state = optimizer.update(expected, gradient, state, 0.01)
-        states = steps.update_apart(optimizer, found, gradient, states, 0.01, _in_order)
-    assert torch.equal(found, expected)
-    assert not torch.equal(found, weights)
-
-
-def test_predictions_apart_are_those_of_the_stack():
-    model, weights, functions, inputs = large_stack()
+def test_predictions_apart_are_those_of_the_stack(large_stack):
+    model, weights, functions, inputs = large_stack
     expected = training.predict(model, weights, functions, inputs)
     n_calls = []
 
     def run(calls):
         n_calls.append(len(calls))
-        return _in_order(calls)
+        return [call() for call in calls]
 
     assert torch.equal(training.predict_apart(model, weights, functions, inputs, run), expected)
     few = training.predict_apart(model, weights, functions, inputs[:9], run)
     assert torch.equal(few, training.predict(model, weights, functions, inputs[:9]))
     assert n_calls == [3]
-
-
-def _in_order(calls):
-    return [call() for call in calls]
