@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor
 
@@ -99,7 +100,7 @@ class _Evaluation(Callback):
         """Whether no epoch came to a finite loss on held-out rows."""
         return self.validation is not None and not bool(self.best.losses.isfinite())
 
-    def on_epoch_end(self, net, **kwargs):
+    def on_epoch_end(self, net: NeuralNet, **kwargs: Any) -> None:
         averaged = self.window.mean()
         if self.validation is None:
             self.best_weights = averaged
@@ -125,7 +126,14 @@ class _Evaluation(Callback):
 class _Training:
     """The loop over epochs, until the callbacks, the evaluation or the deadline end it."""
 
-    def __init__(self, net, evaluation: _Evaluation, train: Rows, generator, settings) -> None:
+    def __init__(
+        self,
+        net: NeuralNet,
+        evaluation: _Evaluation,
+        train: Rows,
+        generator: torch.Generator,
+        settings: FinalSettings,
+    ) -> None:
         numbers = torch.arange(len(train.targets))
         rows = StackRows(train, [numbers], [], chances(train.weights))
         self.net = net
@@ -183,7 +191,7 @@ class _Training:
                 return
             yield batch.inputs, (batch.targets, batch.weights)
 
-    def _step(self, batch) -> dict[str, Tensor]:
+    def _step(self, batch: tuple[Tensor, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
         """Make one step; callbacks see the gradient before it."""
         net, (inputs, target_and_weight) = self.net, batch
         slope = net.module_.slope(Rows(inputs, *target_and_weight), self.loss)
@@ -231,14 +239,14 @@ class _Training:
         evaluation.best_weights = progress.best_weights
 
 
-def _take_up_schedules(progress: TrainingProgress, net) -> None:
+def _take_up_schedules(progress: TrainingProgress, net: NeuralNet) -> None:
     """Bring schedules to where they were; making them has moved the learning rate."""
     for schedule, state in zip(schedules(net), progress.schedules, strict=False):
         schedule.load_state_dict(state)
     net.optimizer_.load_state_dict(progress.optimizer)
 
 
-def _records(net) -> list[dict[str, Any]]:
+def _records(net: NeuralNet) -> list[dict[str, Any]]:
     """Return one record per epoch, without its batches."""
     return [
         {key: value for key, value in epoch.items() if key != "batches"} for epoch in net.history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from skibias._time_limit import Cut, Deadline, most_cut
 from skibias.engine import splines
 from skibias.engine.metalearn import Task, select_restarts
 from skibias.engine.networks import Functions
-from skibias.engine.schedules import SCHEDULES, MetaState, schedule_steps
+from skibias.engine.schedules import SCHEDULES, MetaState, ScheduleSettings, schedule_steps
 
 # Arrays of the size of a batch's layers, and of the weights, that an unrolled step keeps: about a
 # third more than what `examples/benchmarks/bench_meta_step.py` finds.
@@ -40,7 +41,13 @@ class Outcome(NamedTuple):
     cut: Cut | None = None
 
 
-def run_schedule(learner, tasks, functions, settings, stage: StageRun) -> Outcome:
+def run_schedule(
+    learner: Any,
+    tasks: list[Task],
+    functions: Functions,
+    settings: ScheduleSettings,
+    stage: StageRun,
+) -> Outcome:
     """Run the schedule for all restarts, in stacks that fit into memory, and on all workers."""
     run = partial(_run_restarts, learner, tasks, functions, settings, stage)
     size = _affordable_restarts(tasks, settings)
@@ -50,7 +57,9 @@ def run_schedule(learner, tasks, functions, settings, stage: StageRun) -> Outcom
     return join_outcomes(list(chain.from_iterable(side_by_side(calls, n_threads=1))))
 
 
-def _run_block(run, restarts, size, deadline: Deadline) -> list[Outcome]:
+def _run_block(
+    run: Callable[..., Outcome], restarts: list[int], size: int, deadline: Deadline
+) -> list[Outcome]:
     """Run the schedule for the restarts of one worker, one stack after the other."""
     stacks = [restarts[start : start + size] for start in range(0, len(restarts), size)]
     deadlines = deadline.parts([len(stack) for stack in stacks], 1)
@@ -61,7 +70,7 @@ def _run_block(run, restarts, size, deadline: Deadline) -> list[Outcome]:
     return list(chain.from_iterable(outcomes))
 
 
-def _affordable_restarts(tasks, settings) -> int:
+def _affordable_restarts(tasks: list[Task], settings: ScheduleSettings) -> int:
     """Return how many restarts can be stacked within the budget of memory, at least one.
 
     A network keeps, for every step that is unrolled, what its forward and backward pass computed,
@@ -79,7 +88,13 @@ def _affordable_restarts(tasks, settings) -> int:
 
 
 def _run_restarts(
-    learner, tasks, functions, settings, stage: StageRun, deadline, restarts
+    learner: Any,
+    tasks: list[Task],
+    functions: Functions,
+    settings: ScheduleSettings,
+    stage: StageRun,
+    deadline: Deadline,
+    restarts: list[int],
 ) -> Outcome:
     """Run the schedule for some consecutive restarts, as one stack."""
     own = slice(restarts[0], restarts[-1] + 1)
@@ -98,7 +113,7 @@ def _run_restarts(
     return _run_stack(learner, tasks, functions, settings, part, recorder)
 
 
-def snapshot_steps(n_outer_steps, functions: Functions) -> np.ndarray:
+def snapshot_steps(n_outer_steps: int, functions: Functions) -> np.ndarray:
     """Return the numbers of the outer steps after which functions are kept, evenly spaced."""
     n_bytes = sum(4 * table.numel() for table in functions if table is not None)
     n_snapshots = min(SNAPSHOTS, max(2, SNAPSHOT_BYTES // n_bytes), n_outer_steps + 1)
@@ -149,7 +164,14 @@ def _stack_functions(parts: list[Functions]) -> Functions:
     return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
 
 
-def _run_stack(learner, tasks, functions, settings, stage: StageRun, recorder) -> Outcome:
+def _run_stack(
+    learner: Any,
+    tasks: list[Task],
+    functions: Functions,
+    settings: ScheduleSettings,
+    stage: StageRun,
+    recorder: _Recorder,
+) -> Outcome:
     """Run the schedule; return the functions, divergence and history of every restart."""
     state, recorder = stage.files.state() or (None, recorder)
     done = 0 if state is None else state.step
@@ -166,7 +188,7 @@ def _run_stack(learner, tasks, functions, settings, stage: StageRun, recorder) -
     return Outcome(best, recorder.diverged.numpy(), recorder.history(), cut)
 
 
-def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps) -> Cut | None:
+def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps: int) -> Cut | None:
     """Return what is missing of the schedule; it ends early on its own where all restarts do."""
     done = 0 if state is None else state.step
     if done == n_outer_steps or (state is not None and state.has_ended):
@@ -182,14 +204,20 @@ class _Recorder:
     not stops by itself, and its last functions count (Teney et al. 2025, Algorithm 1).
     """
 
-    def __init__(self, functions, settings, keeps_best, snapshot_steps):
+    def __init__(
+        self,
+        functions: Functions,
+        settings: ScheduleSettings,
+        keeps_best: bool,
+        snapshot_steps: np.ndarray,
+    ) -> None:
         self.best = functions
         self.diverged = torch.zeros(settings.meta.n_restarts, dtype=torch.bool)
         self._keeps_best = keeps_best
         self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))
         self._best_mean = torch.full(self.diverged.shape, torch.inf, dtype=torch.float32)
-        self._losses = []
+        self._losses: list[torch.Tensor] = []
         self._snapshot_steps = set(snapshot_steps.tolist())
         self._last = 0, functions
         self._steps, self._snapshots = [0], [functions.map(torch.Tensor.cpu)]
@@ -205,7 +233,7 @@ class _Recorder:
             self._best_mean = torch.where(better, mean, self._best_mean)
         self.best = Functions(
             *(
-                None if new is None else select_restarts(better, new, old)
+                None if new is None or old is None else select_restarts(better, new, old)
                 for new, old in zip(state.functions, self.best, strict=True)
             )
         )
@@ -213,12 +241,12 @@ class _Recorder:
         if state.step in self._snapshot_steps:
             self._keep_last()
 
-    def _keep_last(self):
+    def _keep_last(self) -> None:
         step, functions = self._last
         self._steps.append(step)
         self._snapshots.append(functions.map(torch.Tensor.cpu))
 
-    def history(self):
+    def history(self) -> dict[str, Any]:
         """Return losses (steps, S), and steps and functions of the snapshots."""
         if self._steps[-1] != self._last[0]:  # learning ended early
             self._keep_last()
