@@ -160,8 +160,7 @@ def join_outcomes(outcomes: list[Outcome]) -> Outcome:
 
 
 def _stack_functions(parts: list[Functions]) -> Functions:
-    tables = zip(*parts, strict=True)
-    return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
+    return parts[0].map(lambda *tables: torch.cat(tables), *parts[1:])
 
 
 def _run_stack(
@@ -231,12 +230,7 @@ class _Recorder:
             mean = torch.stack(self._losses[-self._window :]).mean(0)
             better = mean < self._best_mean
             self._best_mean = torch.where(better, mean, self._best_mean)
-        self.best = Functions(
-            *(
-                None if new is None or old is None else select_restarts(better, new, old)
-                for new, old in zip(state.functions, self.best, strict=True)
-            )
-        )
+        self.best = state.functions.map(partial(select_restarts, better), self.best)
         self._last = state.step, state.functions
         if state.step in self._snapshot_steps:
             self._keep_last()

@@ -16,6 +16,7 @@ Here is what one outer step is made of; `schedules` has the order of the steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -137,27 +138,21 @@ def outer_step(
     validation_loss = loss.detach().unflatten(0, (-1, settings.n_networks)).mean(-1)  # (S,)
     # Restarts share no function, so the gradient of the sum holds every restart's own gradient.
     objective = loss.sum() / settings.n_networks
-    parts = [part for part in leaves if part is not None]
-    gradients = iter(torch.autograd.grad(objective, parts))
-    tables = [None if part is None else next(gradients) for part in leaves]
-    failed = ~(validation_loss.isfinite() & _all_finite(tables)).cpu() & ~ended
+    found = iter(torch.autograd.grad(objective, [part for part in leaves if part is not None]))
+    gradients = leaves.map(lambda table: next(found))
+    failed = ~(validation_loss.isfinite() & _all_finite(gradients)).cpu() & ~ended
     rate = settings.outer_learning_rate * annealing
     rate = rate.masked_fill(ended | failed, 0.0)
-    moved = [
-        None if part is None or gradient is None else _move(part.detach(), gradient, rate, settings)
-        for part, gradient in zip(leaves, tables, strict=True)
-    ]
+    functions = leaves.map(Tensor.detach)
+    moved = functions.map(partial(_move, rate=rate, settings=settings), gradients)
     # A step too large for the number format fails as well, and is not taken.
     overflown = ~_all_finite(moved).cpu() & ~ended
-    kept = [
-        None if new is None or old is None else select_restarts(overflown, old.detach(), new)
-        for new, old in zip(moved, leaves, strict=True)
-    ]
+    functions = functions.map(partial(select_restarts, overflown), moved)
     ages = tuple(age + n_inner for age in population.ages)
     trained = population._replace(
         weights=weights.detach(), optimizer_state=tuple(s.detach() for s in state), ages=ages
     )
-    return Functions(*kept), trained, validation_loss.cpu(), failed | overflown
+    return functions, trained, validation_loss.cpu(), failed | overflown
 
 
 def unrolled_loss(
