@@ -25,8 +25,9 @@ from skibias.engine.activations import fixed_activation
 from skibias.engine.complexity import cosine_basis, grid_frequency, grid_points
 from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import squared_error
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights, outputs
+from skibias.engine.networks import Architecture, Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.steps import Descent
 from skibias.engine.training import StackRows, TrainingSettings, training_steps
 from skibias.redshift import FACTORS, MEASURES, complexity_sweep, sweep_effects, transformer_sweep
 
@@ -134,7 +135,7 @@ train, test = shuffled[: len(X) * 7 // 10], shuffled[len(X) * 7 // 10 :]
 own_prefactor = PREFACTORS.repeat_interleave(N_SEEDS)[:, None]
 architecture = Architecture(2, (64, 64), 1)
 model = Model(architecture, fixed_activation("sin", own_prefactor[..., None]))
-drawn = [draw_weights(architecture, stream(options.seed, number)) for number in range(N_SEEDS)]
+drawn = [architecture.layout.draw(stream(options.seed, number)) for number in range(N_SEEDS)]
 untrained = torch.stack(drawn).repeat(len(PREFACTORS), 1)
 
 
@@ -153,9 +154,7 @@ def test_error(target):
     """Train all networks; return the mean squared error on test pairs, a target's variance = 1."""
     rows = StackRows(Rows(X, target[:, None], torch.ones(len(X))), [train], [test])
     settings = TrainingSettings(
-        OPTIMIZERS["adam"],
-        squared_error,
-        LEARNING_RATE / own_prefactor,
+        Descent(OPTIMIZERS["adam"], squared_error, LEARNING_RATE / own_prefactor),
         batch_size=len(train),
         n_steps=options.steps,
         evaluation_interval=options.steps,

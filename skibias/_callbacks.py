@@ -26,12 +26,12 @@ from skorch.callbacks import (
 from skorch.utils import freeze_parameter
 
 from skibias._numbers import is_whole
-from skibias._skorch import EngineOptimizer
+from skibias._skorch_net import EngineOptimizer
 
 WEIGHTS = "weights"  # the one parameter of the module that is trained
 # Of skorch's own callbacks and those of the final training.
 TAKEN_NAMES = ("epoch_timer", "train_loss", "valid_loss", "print_log")
-TAKEN_NAMES += ("averaged_validation", "scores", "progress", "ending")
+TAKEN_NAMES += ("averaged_validation", "scores")
 _NO_BATCHES = (
     "held-out rows are predicted once per epoch, by averaged weights. Use EpochScoring, or "
     "'valid_loss' and 'valid_error' of history_"

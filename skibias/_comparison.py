@@ -35,11 +35,12 @@ from skibias.engine.networks import (
     Functions,
     Model,
     add_to_outputs,
-    draw_weights,
 )
 from skibias.engine.optim import OPTIMIZERS
+from skibias.engine.steps import Descent
 from skibias.engine.training import (
     AVERAGED_STEPS,
+    BestSoFar,
     StackRows,
     TrainingSettings,
     training_steps,
@@ -235,9 +236,11 @@ def _train_stack(
     plan, encoding = comparison.plan, comparison.encoding
     device = stack.data.weights.device
     settings = TrainingSettings(
-        OPTIMIZERS[plan.network.optimizer],
-        training_loss(encoding.loss, plan.network.label_smoothing),
-        _learning_rates(candidates, comparison).to(device),
+        Descent(
+            OPTIMIZERS[plan.network.optimizer],
+            training_loss(encoding.loss, plan.network.label_smoothing),
+            _learning_rates(candidates, comparison).to(device),
+        ),
         plan.batch_size,
         plan.n_steps,
         (STOPPING_LOSSES if plan.counts_errors else LOSSES)[encoding.loss],
@@ -245,26 +248,21 @@ def _train_stack(
     )
     weights = _first_weights(len(candidates), model.architecture, comparison).to(device)
     generator = stream(comparison.seed, "candidate batches")
-    best = torch.full((len(weights) // plan.n_networks,), torch.inf, dtype=torch.float32)
-    waited = torch.zeros(len(best), dtype=torch.int64)
+    best = BestSoFar.start(len(weights) // plan.n_networks)
     for state in training_steps(model, functions, weights, stack, settings, generator):
         raise_if_cancelled()
-        losses = state.validation_loss.cpu()
-        # One that has waited too long has ended, whatever else is in the stack.
-        improved = (losses < best) & (waited < plan.patience)
-        best = torch.where(improved, losses, best)
-        waited = torch.where(improved, 0, waited + 1)
-        if bool((waited >= plan.patience).all()) or state.step == plan.n_steps:
+        best = best.update(state.validation_loss.cpu(), plan.patience)
+        if best.have_ended(plan.patience) or state.step == plan.n_steps:
             break
         if stage.deadline.has_passed():
-            return best, stage.cut(state.step, plan.n_steps, "steps")
-    return best, None
+            return best.losses, stage.cut(state.step, plan.n_steps, "steps")
+    return best.losses, None
 
 
 def _first_weights(n_candidates: int, architecture: Architecture, comparison: Comparison) -> Tensor:
     """Return the weights (R, P) that training starts from, the same for every candidate."""
     starts = [
-        draw_weights(architecture, stream(comparison.seed, "candidate", copy))
+        architecture.layout.draw(stream(comparison.seed, "candidate", copy))
         for copy in range(comparison.n_copies)
     ]
     outputs = as_tensor(comparison.encoding.start(comparison.plan.network.label_smoothing))

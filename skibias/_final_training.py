@@ -19,7 +19,7 @@ from skibias._stages import FitRun, StageRun
 from skibias._tensors import as_tensor
 from skibias._time_limit import Cut
 from skibias.engine.episodes import stream
-from skibias.engine.networks import Architecture, Model, add_to_outputs, draw_weights
+from skibias.engine.networks import Architecture, Model, add_to_outputs
 
 
 class TrainedNetworks(NamedTuple):
@@ -82,7 +82,7 @@ def train_selected(
 def _first_weights(plan: FitPlan, problem: Problem, architecture: Architecture) -> torch.Tensor:
     """Return the weights (E, P) that training starts from."""
     streams = [stream(problem.seed, "network", number) for number in range(plan.n_estimators)]
-    weights = torch.stack([draw_weights(architecture, own) for own in streams])
+    weights = torch.stack([architecture.layout.draw(own) for own in streams])
     outputs = as_tensor(problem.encoding.start(plan.network.label_smoothing))
     return add_to_outputs(weights, architecture, outputs)
 

@@ -10,8 +10,7 @@ h, o : units of a hidden layer, outputs
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +21,7 @@ from skibias._fixed_activation import LayerActivations, network_activation
 from skibias._spline_activation import SplineActivation
 from skibias._targets import TargetEncoding
 from skibias._tensors import as_tensor
+from skibias.engine.activations import Activation
 from skibias.engine.networks import (
     INPUT_RATE,
     Architecture,
@@ -126,7 +126,7 @@ class FittedNetworks(NamedTuple):
 
     def hidden(self, X: np.ndarray, layer: int) -> np.ndarray:
         """Return what a hidden layer computes, the networks' units (n, E * h) side by side."""
-        found = self._hidden_layers(X, self._activation())
+        found = self._representations(X, self._model().activation)
         return torch.cat(list(found[1:][layer]), dim=1).numpy()
 
     def pre_activations(self, X: np.ndarray, network: int = 0) -> list[np.ndarray]:
@@ -137,12 +137,13 @@ class FittedNetworks(NamedTuple):
             reached.append(z[network].numpy())
             return activation(z, layer)
 
-        self._hidden_layers(X, record)
+        self._representations(X, record)
         return reached
 
     @torch.no_grad()
-    def _hidden_layers(self, X: np.ndarray, activation: Any) -> list[Tensor]:
-        weights, columns = self._layer_weights(), self._read(X)
+    def _representations(self, X: np.ndarray, activation: Activation) -> list[Tensor]:
+        weights = self._layer_weights()
+        columns = self._read(X)
         columns = columns.expand(len(weights), *columns.shape[-2:])
         return representations(weights, columns, self._model().architecture, activation)
 
@@ -160,5 +161,5 @@ class FittedNetworks(NamedTuple):
         # The functions of columns are the reader's, and no longer among the weights.
         return Model(self.architecture._replace(trained_inputs=None), self._activation())
 
-    def _activation(self) -> Callable[[Tensor, int], Tensor]:
+    def _activation(self) -> Activation:
         return network_activation(self.activations)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
 from typing import Any, NamedTuple
@@ -59,7 +59,9 @@ def run_schedule(
     return join_outcomes(list(chain.from_iterable(side_by_side(calls, n_threads=1))))
 
 
-def _run_block(run, restarts, size, deadline: Deadline) -> list[Outcome]:
+def _run_block(
+    run: Callable[..., Outcome], restarts: list[int], size: int, deadline: Deadline
+) -> list[Outcome]:
     """Run the schedule for the restarts of one worker, one stack after the other."""
     stacks = [restarts[start : start + size] for start in range(0, len(restarts), size)]
     deadlines = deadline.parts([len(stack) for stack in stacks], 1)
@@ -125,7 +127,7 @@ def _run_restarts(
     return Outcome(best, recorder.diverged.numpy(), recorder.history(), cut)
 
 
-def snapshot_steps(n_outer_steps, functions: Functions) -> np.ndarray:
+def snapshot_steps(n_outer_steps: int, functions: Functions) -> np.ndarray:
     """Return the numbers of the outer steps after which functions are kept, evenly spaced."""
     n_bytes = sum(4 * table.numel() for table in functions if table is not None)
     n_snapshots = min(SNAPSHOTS, max(2, SNAPSHOT_BYTES // n_bytes), n_outer_steps + 1)
@@ -172,11 +174,10 @@ def join_outcomes(outcomes: list[Outcome]) -> Outcome:
 
 
 def _stack_functions(parts: list[Functions]) -> Functions:
-    tables = zip(*parts, strict=True)
-    return Functions(*(None if own[0] is None else torch.cat(own) for own in tables))
+    return parts[0].map(lambda *tables: torch.cat(tables), *parts[1:])
 
 
-def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps) -> Cut | None:
+def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps: int) -> Cut | None:
     """Return what is missing of the schedule; it ends early on its own where all restarts do."""
     done = 0 if state is None else state.step
     if done == n_outer_steps or (state is not None and state.has_ended):
@@ -187,19 +188,25 @@ def _learning_cut(stage: StageRun, state: MetaState | None, n_outer_steps) -> Cu
 class _Recorder:
     """Keeps losses, snapshots, and each restart's functions before they got worse.
 
-    Staggered networks differ in age, so their loss is judged by its mean over one life span: the
-    functions with the lowest such mean are kept. Episodic runs stop by themselves; their last
-    functions count, as in Algorithm 1 of Teney et al. 2025.
+    A schedule that keeps the best functions has networks of different ages. What counts is their
+    mean loss over one life span: the functions with the lowest one are kept. A schedule that does
+    not stops by itself, and its last functions count (Teney et al. 2025, Algorithm 1).
     """
 
-    def __init__(self, functions, settings, keeps_best, snapshot_steps):
+    def __init__(
+        self,
+        functions: Functions,
+        settings: ScheduleSettings,
+        keeps_best: bool,
+        snapshot_steps: np.ndarray,
+    ) -> None:
         self.best = functions
         self.diverged = torch.zeros(settings.meta.n_restarts, dtype=torch.bool)
         self._keeps_best = keeps_best
         self._window = max(1, settings.horizon // settings.steps_between)
         self._window = min(self._window, max(1, settings.n_outer_steps // 4))
         self._best_mean = torch.full(self.diverged.shape, torch.inf, dtype=torch.float32)
-        self._losses = []
+        self._losses: list[torch.Tensor] = []
         self._snapshot_steps = set(snapshot_steps.tolist())
         self._last = 0, functions
         self._steps, self._snapshots = [0], [functions.map(torch.Tensor.cpu)]
@@ -208,29 +215,22 @@ class _Recorder:
         """Take in one outer step."""
         self._losses.append(state.validation_loss)
         self.diverged = state.diverged
-        mean = torch.stack(self._losses[-self._window :]).mean(0)
-        full = len(self._losses) >= self._window
-        better = (mean < self._best_mean) & full if self._keeps_best else ~state.diverged
-        if self._keeps_best and not full:
-            better = ~state.diverged
-        else:
+        better = ~state.diverged
+        if self._keeps_best and len(self._losses) >= self._window:
+            mean = torch.stack(self._losses[-self._window :]).mean(0)
+            better = mean < self._best_mean
             self._best_mean = torch.where(better, mean, self._best_mean)
-        self.best = Functions(
-            *(
-                None if new is None else select_restarts(better, new, old)
-                for new, old in zip(state.functions, self.best, strict=True)
-            )
-        )
+        self.best = state.functions.map(partial(select_restarts, better), self.best)
         self._last = state.step, state.functions
         if state.step in self._snapshot_steps:
             self._keep_last()
 
-    def _keep_last(self):
+    def _keep_last(self) -> None:
         step, functions = self._last
         self._steps.append(step)
         self._snapshots.append(functions.map(torch.Tensor.cpu))
 
-    def history(self):
+    def history(self) -> dict[str, Any]:
         """Return losses (steps, S), and steps and functions of the snapshots."""
         if self._steps[-1] != self._last[0]:  # learning ended early
             self._keep_last()

@@ -28,6 +28,17 @@ def kept_thread_count():
 
 
 @pytest.fixture
+def no_networks(monkeypatch):
+    """Fail where a network is evaluated: nothing may be learned or trained."""
+    import torch
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("a network was evaluated")
+
+    monkeypatch.setattr(torch, "matmul", refuse)
+
+
+@pytest.fixture
 def closed_figures():
     """Close what a test has drawn."""
     from matplotlib import pyplot

@@ -80,9 +80,10 @@ MUTATIONS = [
     ),
     Mutation(
         "meta-gradient: through the networks' updates",
-        "metalearn.py",
-        "(gradient,) = torch.autograd.grad(loss.sum(), weights, create_graph=True)",
-        "gradient = torch.autograd.grad(loss.sum(), weights, create_graph=True)[0].detach()",
+        "steps.py",
+        "(gradient,) = torch.autograd.grad(losses.sum(), weights, create_graph=differentiable)",
+        "gradient = torch.autograd.grad(losses.sum(), weights, create_graph=differentiable)[0]"
+        ".detach()",
         "test_engine_meta_gradient.py::test_meta_gradient_equals_central_differences",
     ),
     Mutation(

@@ -53,6 +53,11 @@ def fit(*callbacks, **parameters):
     return classifier(*callbacks, **parameters).fit(*IRIS)
 
 
+def refuse(*callbacks, **parameters):
+    """Fit to no data: callbacks are refused before data are looked at."""
+    classifier(*callbacks, **parameters).fit(None, None)
+
+
 @pytest.fixture(scope="module")
 def plain():
     return fit()
@@ -127,6 +132,15 @@ def test_checkpoints_are_written(tmp_path, plain):
 def test_early_stopping_of_skorch_ends_training():
     stop = EarlyStopping("train_loss", patience=1, threshold=10.0, threshold_mode="abs")
     assert fit(stop).n_iter_ == 2
+
+
+def test_an_interruption_is_not_taken_for_early_stopping():
+    class Interrupt(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(EarlyStopping("train_loss", patience=2), Interrupt())
 
 
 def test_logs_are_printed(capsys):
@@ -331,10 +345,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("entry", "reason"), REFUSED)
-def test_what_would_do_nothing_or_fail_late_is_refused(entry, reason, monkeypatch):
-    monkeypatch.setattr("skibias._mlp.choose_network", None)  # no work may begin
+def test_what_would_do_nothing_or_fail_late_is_refused(entry, reason):
     with pytest.raises((TypeError, ValueError), match=f"(?s)'callbacks' parameter of .*{reason}"):
-        fit(entry)
+        refuse(entry)
 
 
 @pytest.mark.parametrize(
@@ -346,10 +359,9 @@ def test_what_would_do_nothing_or_fail_late_is_refused(entry, reason, monkeypatc
         LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
     ],
 )
-def test_what_is_not_held_out_cannot_be_monitored(own, monkeypatch):
-    monkeypatch.setattr("skibias._mlp.choose_network", None)
+def test_what_is_not_held_out_cannot_be_monitored(own):
     with pytest.raises(ValueError, match="'callbacks' parameter.*monitor 'train_loss'"):
-        fit(own, early_stopping=False)
+        refuse(own, early_stopping=False)
 
 
 PLATEAU = {"policy": "ReduceLROnPlateau", "monitor": "nope"}
@@ -371,11 +383,10 @@ SCORE = EpochScoring("accuracy", lower_is_better=None)
         [EpochScoring("accuracy"), EarlyStopping(monitor="nope")],
     ],
 )
-def test_what_nothing_records_cannot_be_monitored(callbacks, monkeypatch):
-    monkeypatch.setattr("skibias._mlp.choose_network", None)  # no work may begin
+def test_what_nothing_records_cannot_be_monitored(callbacks):
     message = r"'callbacks' parameter of .* must monitor what is recorded.*'train_loss'.* Got monit"
     with pytest.raises(ValueError, match=message):
-        fit(*callbacks)
+        refuse(*callbacks)
 
 
 class OwnRecord(Callback):

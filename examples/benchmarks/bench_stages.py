@@ -4,7 +4,7 @@ A fit on generated data is timed stage by stage. Of the final training also: sec
 floating-point operations of its matrix products, and their rate as a share of what one large matrix
 product reaches in the same run, on one thread or on the GPU ("of the limit"; two threads can reach
 2). Everything else that training does, looking up functions, activations, optimiser steps,
-averages, judging, counts as time without operations.
+averages, evaluation, counts as time without operations.
 
     python examples/benchmarks/bench_stages.py --output stages.csv
     python examples/benchmarks/bench_stages.py --rows 10000 100000 1000000 --time-limit 300
@@ -24,11 +24,11 @@ from sklearn.exceptions import ConvergenceWarning
 from tables import Report
 from timing import interleave
 
-from skibias import LearnedActivationMLPClassifier, _mlp, _selection, _skorch
+from skibias import LearnedActivationMLPClassifier, _base_mlp, _selection, _skorch
 
 N_COLUMNS = 10
 PRODUCT_SIZES, N_PRODUCTS = {"cpu": 1024, "cuda": 8192}, 10
-TIMED = ((_mlp, "choose_network"), (_selection, "compare"), (_skorch, "train_networks"))
+TIMED = ((_base_mlp, "choose_network"), (_selection, "compare"), (_skorch, "train_networks"))
 PASSES = 3  # matrix products of a training step: forward, and two backward
 COLUMNS = {
     "rows": ",d",
@@ -89,7 +89,7 @@ def limit_gflops(device):
 
 def epoch_gflop(model, n_rows):
     """Return the operations of the matrix products of one epoch: training rows, held-out rows."""
-    n_products = sum(n_in * n_out for n_in, n_out in model._architecture_.layer_shapes)
+    n_products = sum(n_in * n_out for n_in, n_out in model.networks_.architecture.layer_shapes)
     n_held_out = round(model.validation_fraction * n_rows)
     n_passes = PASSES * (n_rows - n_held_out) + n_held_out
     return 2 * n_products * n_passes * model.n_estimators / 1e9

@@ -10,7 +10,7 @@ P : weights of one network
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +22,10 @@ from skibias._fixed_activation import FixedActivation, network_activation
 from skibias.engine.activations import Activation
 from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import LOSSES
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights
+from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS, Optimizer, State
-from skibias.engine.training import TrainingSettings, WeightWindow, predict, training_step
+from skibias.engine.steps import Descent, gradient_step
+from skibias.engine.training import StackRows, WeightWindow, epochs, predict
 
 Predict = Callable[[Tensor], Tensor]  # inputs (n, d) -> outputs (A, n, o)
 Scores = dict[str, Tensor]  # by name, one number per network (A,)
@@ -120,7 +121,7 @@ class _Stack(NamedTuple):
     networks: list[Network]
     numbers: list[int]
     model: Model
-    settings: TrainingSettings
+    descent: Descent
     weights: Tensor  # (A, P)
     state: State
     window: WeightWindow | None
@@ -136,26 +137,26 @@ def _first_stack(networks: Sequence[Network], rows: Rows, training: Training) ->
     )
     weights = torch.stack(
         [
-            network.scale * draw_weights(architecture, stream(network.seed, "weights"))
+            network.scale * architecture.layout.draw(stream(network.seed, "weights"))
             for network in networks
         ]
     )
-    settings = _settings(networks, training)
+    descent = _descent(networks, training)
     return _Stack(
         list(networks),
         list(range(len(networks))),
         Model(architecture, mixed_activation([network.activations for network in networks])),
-        settings,
+        descent,
         weights,
-        settings.optimizer.init(weights),
+        descent.optimizer.init(weights),
         WeightWindow() if training.averages else None,
     )
 
 
 def _step(stack: _Stack, batch: Rows) -> _Stack:
     """Make one step of all networks."""
-    weights, state = training_step(
-        stack.model, Functions(), stack.weights, stack.state, batch, stack.settings
+    weights, state = gradient_step(
+        stack.model, Functions(), stack.weights, stack.state, batch, stack.descent
     )
     if stack.window is not None:
         stack.window.add(weights)
@@ -169,13 +170,13 @@ def _without(stack: _Stack, finished: Tensor, training: Training) -> _Stack:
         return stack
     networks = [stack.networks[number] for number in kept]
     if stack.window is not None:
-        stack.window.keep(kept)
+        stack.window.parts = [part[kept] for part in stack.window.parts]
     activation = mixed_activation([network.activations for network in networks])
     return _Stack(
         networks,
         [stack.numbers[number] for number in kept],
         stack.model._replace(activation=activation),
-        _settings(networks, training),
+        _descent(networks, training),
         stack.weights[kept],
         tuple(part[kept] for part in stack.state),
         stack.window,
@@ -197,16 +198,11 @@ def mixed_activation(activations: Sequence[tuple]) -> Activation:
     return activation
 
 
-def _settings(networks: Sequence[Network], training: Training) -> TrainingSettings:
+def _descent(networks: Sequence[Network], training: Training) -> Descent:
     rates = torch.tensor([network.learning_rate for network in networks])[:, None]
     decays = torch.tensor([network.weight_decay for network in networks])[:, None]
-    return TrainingSettings(
-        _with_decay(OPTIMIZERS[training.optimizer], decays),
-        LOSSES[training.loss],
-        rates,
-        training.batch_size or 0,
-        training.n_steps,
-    )
+    optimizer = _with_decay(OPTIMIZERS[training.optimizer], decays)
+    return Descent(optimizer, LOSSES[training.loss], rates)
 
 
 def _with_decay(optimizer: Optimizer, decays: Tensor) -> Optimizer:
@@ -223,12 +219,10 @@ def _with_decay(optimizer: Optimizer, decays: Tensor) -> Optimizer:
 def _batches(rows: Rows, size: int | None, generator: torch.Generator) -> Iterator[Rows]:
     """Yield batches without end, every row once per epoch; the last, smaller one is left out."""
     n_rows = len(rows.targets)
-    while size is None or size >= n_rows:
-        yield rows
-    while True:
-        order = torch.randperm(n_rows, generator=generator)
-        for numbers in order[: n_rows - n_rows % size].split(size):
-            yield Rows(*(part[numbers] for part in rows))
+    if size is None or size >= n_rows:
+        return repeat(rows)
+    training = StackRows(rows, [torch.arange(n_rows)], [])
+    return chain.from_iterable(epochs(training, size, 1, generator, drop_last=True))
 
 
 def accuracy(outputs: Tensor, y: Tensor) -> Tensor:

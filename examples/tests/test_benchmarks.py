@@ -324,9 +324,8 @@ def test_stages_add_up_to_the_choice_and_the_training():
 
 
 def test_an_epoch_passes_training_rows_three_times_and_held_out_rows_once():
-    model = SimpleNamespace(
-        _architecture_=Architecture(3, (5,), 2), validation_fraction=0.2, n_estimators=4
-    )
+    networks = SimpleNamespace(architecture=Architecture(3, (5,), 2))
+    model = SimpleNamespace(networks_=networks, validation_fraction=0.2, n_estimators=4)
     operations = 2 * (3 * 5 + 5 * 2) * (3 * 80 + 20) * 4
     assert bench_stages.epoch_gflop(model, 100) == pytest.approx(operations / 1e9)
 

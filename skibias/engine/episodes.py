@@ -131,22 +131,29 @@ def draw_rows(
 
 
 def draw_epoch(
-    rows: Tensor, n_batches: int, generator: torch.Generator, chance: Tensor | None = None
+    rows: Tensor,
+    n_batches: int,
+    generator: torch.Generator,
+    chance: Tensor | None = None,
+    n_used: int | None = None,
 ) -> list[Draw]:
     """Return the batches of an epoch over the row numbers ``rows`` (m,), in a new random order.
+
+    Of this order the first ``n_used`` rows are drawn from; None: all.
 
     Without ``chance`` every row comes once. With it, a row comes about as often as it is to be
     drawn, rounded up or down by chance (systematic sampling); a single batch holds all rows.
     """
-    shuffled = rows[torch.randperm(len(rows), generator=generator)]
+    shuffled = rows[torch.randperm(len(rows), generator=generator)][:n_used]
     if chance is None or n_batches == 1:
         return [Draw(part) for part in shuffled.tensor_split(n_batches)]
     own = chance[shuffled]
     reached = own.cumsum(0)
     offset = torch.rand(1, generator=generator, dtype=torch.float64)
-    positions = (torch.arange(len(rows)) + offset) * (reached[-1] / len(rows))
-    drawn = torch.searchsorted(reached, positions, right=True).clamp(max=len(rows) - 1)
-    drawn = drawn[torch.randperm(len(rows), generator=generator)]
+    n_rows = len(shuffled)
+    positions = (torch.arange(n_rows) + offset) * (reached[-1] / n_rows)
+    drawn = torch.searchsorted(reached, positions, right=True).clamp(max=n_rows - 1)
+    drawn = drawn[torch.randperm(n_rows, generator=generator)]
     numbers = shuffled[drawn].tensor_split(n_batches)
     factors = (own.mean() / own[drawn]).tensor_split(n_batches)
     return [Draw(*batch) for batch in zip(numbers, factors, strict=True)]

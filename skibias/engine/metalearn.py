@@ -16,6 +16,7 @@ Here is what one outer step is made of; `schedules` has the order of the steps.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -23,9 +24,10 @@ from torch import Tensor
 
 from skibias.engine.episodes import Rows, SplitSampler, draw_rows, gather_batch, stream
 from skibias.engine.losses import Loss
-from skibias.engine.networks import Functions, Model, draw_weights, outputs
+from skibias.engine.networks import Functions, Model, outputs
 from skibias.engine.optim import Optimizer, State
 from skibias.engine.splines import Grid
+from skibias.engine.steps import Descent, gradient_step
 
 
 class Task(NamedTuple):
@@ -85,7 +87,7 @@ def new_population(
         train, validation = task.split(generator)
         train_rows.append(train)
         validation_rows.append(validation)
-        weights.append(draw_weights(task.model.architecture, generator))
+        weights.append(task.model.architecture.layout.draw(generator))
         generators.append(generator)
     stacked = torch.stack(weights).to(task.data.weights)
     return Population(
@@ -103,19 +105,13 @@ def inner_steps(
 ) -> Population:
     """Train the networks with the functions fixed; no meta-gradient is kept."""
     model, functions = _per_network(task.model, functions.map(Tensor.detach), settings)
+    descent = Descent(settings.optimizer, task.loss, settings.learning_rate)
     weights, state = population.weights, population.optimizer_state
     for _ in range(n_steps):
         batch = draw_batch(task, population.train_rows, population, settings)
-        weights.requires_grad_()
-        predictions = outputs(model, weights, functions, batch.inputs, frozen=True)
-        loss = task.loss(predictions, batch.targets, batch.weights)
-        (gradient,) = torch.autograd.grad(loss.sum(), weights)
-        with torch.no_grad():
-            weights, state = settings.optimizer.update(
-                weights, gradient, state, settings.learning_rate
-            )
+        weights, state = gradient_step(model, functions, weights, state, batch, descent)
     ages = tuple(age + n_steps for age in population.ages)
-    return population._replace(weights=weights.detach(), optimizer_state=state, ages=ages)
+    return population._replace(weights=weights, optimizer_state=state, ages=ages)
 
 
 def outer_step(
@@ -142,27 +138,21 @@ def outer_step(
     validation_loss = loss.detach().unflatten(0, (-1, settings.n_networks)).mean(-1)  # (S,)
     # Restarts share no function, so the gradient of the sum holds every restart's own gradient.
     objective = loss.sum() / settings.n_networks
-    parts = [part for part in leaves if part is not None]
-    gradients = iter(torch.autograd.grad(objective, parts))
-    tables = [None if part is None else next(gradients) for part in leaves]
-    failed = ~(validation_loss.isfinite() & _all_finite(tables)).cpu() & ~ended
+    found = iter(torch.autograd.grad(objective, [part for part in leaves if part is not None]))
+    gradients = leaves.map(lambda table: next(found))
+    failed = ~(validation_loss.isfinite() & _all_finite(gradients)).cpu() & ~ended
     rate = settings.outer_learning_rate * annealing
     rate = rate.masked_fill(ended | failed, 0.0)
-    moved = [
-        None if part is None or gradient is None else _move(part.detach(), gradient, rate, settings)
-        for part, gradient in zip(leaves, tables, strict=True)
-    ]
+    functions = leaves.map(Tensor.detach)
+    moved = functions.map(partial(_move, rate=rate, settings=settings), gradients)
     # A step too large for the number format fails as well, and is not taken.
     overflown = ~_all_finite(moved).cpu() & ~ended
-    kept = [
-        None if new is None or old is None else select_restarts(overflown, old.detach(), new)
-        for new, old in zip(moved, leaves, strict=True)
-    ]
+    functions = functions.map(partial(select_restarts, overflown), moved)
     ages = tuple(age + n_inner for age in population.ages)
     trained = population._replace(
         weights=weights.detach(), optimizer_state=tuple(s.detach() for s in state), ages=ages
     )
-    return Functions(*kept), trained, validation_loss.cpu(), failed | overflown
+    return functions, trained, validation_loss.cpu(), failed | overflown
 
 
 def unrolled_loss(
@@ -181,6 +171,7 @@ def unrolled_loss(
     model, per_network = _per_network(task.model, functions, settings)
     steps_kept = settings.unroll_steps.repeat_interleave(settings.n_networks)[:, None]
     steps_kept = steps_kept.to(population.weights.device)
+    descent = Descent(settings.optimizer, task.loss, settings.learning_rate)
     weights, state = population.weights.detach().requires_grad_(), population.optimizer_state
     for number, batch in enumerate(batches):
         if bool((steps_kept < len(batches)).any()) and number > 0:
@@ -189,10 +180,9 @@ def unrolled_loss(
                 torch.where(cut, part.detach(), part) for part in (weights, *state)
             )
             state = tuple(state_parts)
-        predictions = outputs(model, weights, per_network, batch.inputs)
-        loss = task.loss(predictions, batch.targets, batch.weights)
-        (gradient,) = torch.autograd.grad(loss.sum(), weights, create_graph=True)
-        weights, state = settings.optimizer.update(weights, gradient, state, settings.learning_rate)
+        weights, state = gradient_step(
+            model, per_network, weights, state, batch, descent, differentiable=True
+        )
     predictions = outputs(model, weights, per_network, validation.inputs)
     return task.loss(predictions, validation.targets, validation.weights), weights, state
 

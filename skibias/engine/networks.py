@@ -135,9 +135,10 @@ class Functions(NamedTuple):
     activation: Tensor | None = None  # (*R, 1 or L, K)
     inputs: Tensor | None = None  # (*R, d, K, c)
 
-    def map(self, transform: Callable[[Tensor], Tensor]) -> Functions:
-        """Apply ``transform`` to each table there is."""
-        return Functions(*(None if part is None else transform(part) for part in self))
+    def map(self, transform: Callable[..., Tensor], *others: Functions) -> Functions:
+        """Apply ``transform`` to each table there is, together with those of others."""
+        tables = zip(self, *others, strict=True)
+        return Functions(*(None if own[0] is None else transform(*own) for own in tables))
 
 
 class Model(NamedTuple):
@@ -146,14 +147,6 @@ class Model(NamedTuple):
     architecture: Architecture
     activation: Activation | None = None  # fixed, used where Functions.activation is None
     grid: splines.Grid | None = None  # of Functions.activation
-
-
-def draw_weights(architecture: Architecture, generator: torch.Generator) -> Tensor:
-    """Draw the weights (P,) of one network as ``torch.nn.Linear`` does: U(±1/sqrt(inputs)).
-
-    Trained input functions start without any change.
-    """
-    return architecture.layout.draw(generator)
 
 
 def add_to_outputs(weights: Tensor, architecture: Architecture, offset: Tensor) -> Tensor:

@@ -10,9 +10,10 @@ n, o : rows, outputs
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from itertools import chain, islice
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,15 +21,13 @@ from torch import Tensor
 from skibias.engine.episodes import Draw, Rows, draw_epoch, gather_shared
 from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model, outputs
-from skibias.engine.optim import Optimizer, State
+from skibias.engine.steps import Descent, Run, are_large, gradient_step
 
-AVERAGED_STEPS = 50  # weights are judged and kept as the mean of the last 50 steps (P E.1)
+# Weights are evaluated, and kept, as their mean over the last 50 steps (P E.1).
+AVERAGED_STEPS = 50
 PART_STEPS = 5  # of them that are added up at once
-# Weights times rows of one network from which a step takes long enough for a thread of its own.
-THREAD_WORK = 1 << 23
-UPDATED_WEIGHTS = 1 << 16  # of one network, from which it takes an optimiser's step of its own
-# Numbers held at once in the widest layer during prediction: more tear holes into the CPU's memory,
-# fewer leave a GPU idle.
+# Numbers held at once in the widest layer during prediction. On a CPU, larger blocks are given back
+# to the system after each use and have to be asked for again; a GPU idles with smaller ones.
 PREDICTED_VALUES = {"cpu": 1 << 20, "cuda": 1 << 24}
 
 
@@ -45,15 +44,13 @@ class StackRows(NamedTuple):
 
 
 class TrainingSettings(NamedTuple):
-    """How a stack is trained; the learning rate may differ from network to network."""
+    """How a stack is trained."""
 
-    optimizer: Optimizer
-    loss: Loss
-    learning_rate: Tensor  # (R, 1)
+    descent: Descent
     batch_size: int
     n_steps: int
-    judged_by: Loss | None = None  # on validation rows; None: the loss
-    n_averaged: int = 1  # networks, one after the other, that are judged by their mean outputs
+    validation_loss: Loss | None = None  # None: the loss of the descent
+    n_averaged: int = 1  # networks, one after the other, whose mean outputs are evaluated
     evaluation_interval: int = AVERAGED_STEPS
 
 
@@ -74,13 +71,12 @@ def training_steps(
     generator: torch.Generator,
 ) -> Iterator[TrainingState]:
     """Train networks (R, P) and yield a state at every evaluation."""
-    state = settings.optimizer.init(weights)
+    state = settings.descent.optimizer.init(weights)
     window = WeightWindow()
-    batches = _epochs(rows, settings.batch_size, generator)
+    batches = chain.from_iterable(epochs(rows, settings.batch_size, len(weights), generator))
     validation = gather_shared(rows.data, _in_turn([*map(Draw, rows.validation)], len(weights)))
-    for step in range(1, settings.n_steps + 1):
-        batch = gather_shared(rows.data, _in_turn(next(batches), len(weights)))
-        weights, state = training_step(model, functions, weights, state, batch, settings)
+    for step, batch in enumerate(islice(batches, settings.n_steps), 1):
+        weights, state = gradient_step(model, functions, weights, state, batch, settings.descent)
         window.add(weights)
         if step % settings.evaluation_interval == 0 or step == settings.n_steps:
             averaged = window.mean()
@@ -88,120 +84,67 @@ def training_steps(
             yield TrainingState(step, averaged, losses)
 
 
-def training_step(
-    model: Model,
-    functions: Functions,
-    weights: Tensor,
-    state: State,
-    batch: Rows,
-    settings: TrainingSettings,
-) -> tuple[Tensor, State]:
-    """Make one gradient step of the whole stack."""
-    weights = weights.detach().requires_grad_()
-    predictions = outputs(model, weights, functions, batch.inputs, frozen=True)
-    losses = settings.loss(predictions, batch.targets, batch.weights)
-    (gradient,) = torch.autograd.grad(losses.sum(), weights)
-    with torch.no_grad():
-        return settings.optimizer.update(weights, gradient, state, settings.learning_rate)
+def epochs(
+    rows: StackRows,
+    batch_size: int,
+    n_networks: int,
+    generator: torch.Generator,
+    drop_last: bool = False,
+) -> Iterator[Iterator[Rows]]:
+    """Yield epochs for ever, each as the batches for a stack of networks.
 
-
-Run = Callable[[Sequence[Callable[[], Tensor]]], Sequence[Tensor]]  # makes independent calls
-
-
-def stack_outputs(
-    model: Model, weights: Tensor, functions: Functions, inputs: Tensor, run: Run
-) -> Tensor:
-    """Return the outputs (E, n, o) of networks (E, P) that share functions and inputs (n, d).
-
-    Large networks are evaluated, and differentiated, one by one through ``run``, which may make
-    the calls on several threads. Whether they are depends on sizes only, so that the result does
-    not depend on the number of threads.
+    Every set of training rows comes in a new random order. Sets of different sizes make the same
+    number of steps per epoch. The numbers of an epoch are drawn when it begins. Batches differ in
+    size by one row at most; with ``drop_last`` they are of the size that is asked for, and an epoch
+    leaves out the last rows of its order.
     """
-    evaluate = partial(_frozen_outputs, model, functions, inputs)
-    if not _are_large(weights, inputs.shape[-2]):
-        return evaluate(weights)
-    result: Tensor = _NetworksApart.apply(weights, evaluate, run)
-    return result
+    n_batches, n_used = count_batches(rows.train, batch_size), None
+    if drop_last:
+        n_batches = min(map(len, rows.train)) // batch_size
+        n_used = n_batches * batch_size
+    while True:
+        draws = [draw_epoch(own, n_batches, generator, rows.chance, n_used) for own in rows.train]
+        yield (
+            gather_shared(rows.data, _in_turn(batch, n_networks))
+            for batch in zip(*draws, strict=True)
+        )
 
 
-def _are_large(weights: Tensor, n_rows: int) -> bool:
-    """Whether networks (E, P) are worth a thread each for a pass of so many rows."""
-    n_networks, n_weights = weights.shape
-    return n_networks > 1 and n_weights * n_rows >= THREAD_WORK and weights.device.type == "cpu"
+def count_batches(train: Sequence[Tensor], batch_size: int) -> int:
+    """Return the number of batches in an epoch over sets of row numbers."""
+    counts = [len(own) for own in train]
+    return min(max(1, round(max(counts) / batch_size)), min(counts))
 
 
-def predict_apart(
-    model: Model, weights: Tensor, functions: Functions, inputs: Tensor, run: Run
-) -> Tensor:
-    """Return what `predict` returns for networks (E, P); large ones are taken one by one."""
-    if not _are_large(weights, inputs.shape[-2]):
-        return predict(model, weights, functions, inputs)
-    calls = [partial(predict, model, own, functions, inputs) for own in weights.split(1)]
-    return torch.cat([*run(calls)])
+class BestSoFar(NamedTuple):
+    """The lowest validation losses up to now, and how long none was lower.
 
-
-def update_apart(
-    optimizer: Optimizer,
-    weights: Tensor,
-    gradient: Tensor,
-    states: Sequence[State],
-    learning_rate: float,
-    run: Callable[[Sequence[Callable[[], State]]], Sequence[State]],
-) -> list[State]:
-    """Make a step of networks (E, P) in place; states are those of `update_parts`."""
-    parts = zip(update_parts(weights), update_parts(gradient), states, strict=True)
-    return [*run([partial(_update, optimizer, learning_rate, *part) for part in parts])]
-
-
-def update_parts(weights: Tensor) -> tuple[Tensor, ...]:
-    """Return the parts of weights (E, P) that take an optimiser's step together.
-
-    Large networks are taken one by one, also on one thread: what a step allocates on its way is
-    then small enough to be used again.
+    A loss belongs to a network, or to several that are evaluated together.
     """
-    is_large = weights.shape[1] >= UPDATED_WEIGHTS and weights.device.type == "cpu"
-    return weights.split(1 if is_large else len(weights))
 
+    losses: Tensor  # (C,); inf where none was finite
+    waited: Tensor  # (C,) evaluations since
 
-@torch.no_grad()  # here, since every thread has a mode of its own
-def _update(
-    optimizer: Optimizer, learning_rate: float, weights: Tensor, gradient: Tensor, state: State
-) -> State:
-    new, state = optimizer.update(weights, gradient, state, learning_rate)
-    weights.copy_(new)
-    return state
+    @classmethod
+    def start(cls, count: int) -> BestSoFar:
+        """Return what is known of so many losses before the first evaluation."""
+        losses = torch.full((count,), math.inf, dtype=torch.float32)
+        return cls(losses, torch.zeros(count, dtype=torch.int64))
 
+    def update(self, losses: Tensor, patience: int) -> BestSoFar:
+        """Take in an evaluation (C,).
 
-def _frozen_outputs(model: Model, functions: Functions, inputs: Tensor, weights: Tensor) -> Tensor:
-    return outputs(model, weights, functions, inputs, frozen=True)
+        Those that have waited for ``patience`` evaluations have ended, whatever goes on beside
+        them. A loss that is not finite is never the lowest.
+        """
+        improved = (losses < self.losses) & (self.waited < patience)
+        return BestSoFar(
+            torch.where(improved, losses, self.losses), torch.where(improved, 0, self.waited + 1)
+        )
 
-
-class _NetworksApart(torch.autograd.Function):
-    """Evaluate every network of a stack in a graph of its own; differentiable once."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, weights: Tensor, evaluate: Callable[[Tensor], Tensor], run: Run
-    ) -> Tensor:
-        ctx.run = run
-        ctx.leaves = [part.detach().requires_grad_() for part in weights.split(1)]
-        ctx.outputs = run([partial(_with_graph, evaluate, leaf) for leaf in ctx.leaves])
-        return torch.cat([part.detach() for part in ctx.outputs])
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        parts = zip(ctx.outputs, ctx.leaves, gradient.split(1), strict=True)
-        gradients = ctx.run([partial(_gradient, *part) for part in parts])
-        return torch.cat(list(gradients)), None, None
-
-
-def _with_graph(evaluate: Callable[[Tensor], Tensor], weights: Tensor) -> Tensor:
-    with torch.enable_grad():
-        return evaluate(weights)
-
-
-def _gradient(outputs: Tensor, weights: Tensor, upstream: Tensor) -> Tensor:
-    return torch.autograd.grad(outputs, weights, upstream)[0]
+    def have_ended(self, patience: int) -> bool:
+        """Whether all have waited for so many evaluations."""
+        return bool((self.waited >= patience).all())
 
 
 class WeightWindow:
@@ -212,28 +155,24 @@ class WeightWindow:
     """
 
     def __init__(self) -> None:
-        self._parts: list[Tensor] = []  # sums; the last one is being filled
-        self._count = 0
+        self.parts: list[Tensor] = []  # sums; the last one is being filled
+        self.count = 0
 
     def add(self, weights: Tensor) -> None:
         """Take in the weights after one more step."""
-        if self._count % PART_STEPS == 0:
-            self._parts.append(weights.detach().clone())
-            del self._parts[: -AVERAGED_STEPS // PART_STEPS]
+        if self.count % PART_STEPS == 0:
+            self.parts.append(weights.detach().clone())
+            del self.parts[: -AVERAGED_STEPS // PART_STEPS]
         else:
-            self._parts[-1] += weights
-        self._count += 1
-
-    def keep(self, networks: Tensor) -> None:
-        """Forget all but these networks, numbers (R,) along the first axis."""
-        self._parts = [part[networks] for part in self._parts]
+            self.parts[-1] += weights.detach()
+        self.count += 1
 
     def mean(self) -> Tensor:
         """Return the mean over the steps taken in, at most the last `AVERAGED_STEPS`."""
-        n_filling = (self._count - 1) % PART_STEPS + 1
-        n_steps = (len(self._parts) - 1) * PART_STEPS + n_filling
+        n_filling = (self.count - 1) % PART_STEPS + 1
+        n_steps = (len(self.parts) - 1) * PART_STEPS + n_filling
         # One by one: how ``Tensor.mean`` rounds over a first axis depends on the other networks.
-        return sum(self._parts[1:], self._parts[0]) / n_steps
+        return sum(self.parts[1:], self.parts[0]) / n_steps
 
 
 def _validation_losses(
@@ -243,8 +182,8 @@ def _validation_losses(
     predictions = predict(model, weights, functions, rows.inputs)
     if settings.n_averaged > 1:
         predictions = predictions.unflatten(0, (-1, settings.n_averaged)).mean(1)
-    judge = settings.judged_by or settings.loss
-    result = judge(predictions, rows.targets, rows.weights)
+    loss = settings.validation_loss or settings.descent.loss
+    result = loss(predictions, rows.targets, rows.weights)
     return torch.where(result.isfinite(), result, math.inf)
 
 
@@ -260,22 +199,18 @@ def predict(model: Model, weights: Tensor, functions: Functions, inputs: Tensor)
     return torch.cat(parts, -2)
 
 
+def predict_apart(
+    model: Model, weights: Tensor, functions: Functions, inputs: Tensor, run: Run
+) -> Tensor:
+    """Return what `predict` returns for networks (E, P); large ones are taken one by one."""
+    if not are_large(weights, inputs.shape[-2]):
+        return predict(model, weights, functions, inputs)
+    calls = [partial(predict, model, own, functions, inputs) for own in weights.split(1)]
+    return torch.cat([*run(calls)])
+
+
 def _in_turn(draws: Sequence[Draw], n_networks: int) -> Sequence[Draw]:
     """Return the rows of every network where there are several sets; one set is shared."""
     if len(draws) == 1:
         return draws
     return [*draws] * (n_networks // len(draws))
-
-
-def _epochs(
-    rows: StackRows, batch_size: int, generator: torch.Generator
-) -> Iterator[Sequence[Draw]]:
-    """Yield the batches of every set of training rows for ever, epoch by epoch.
-
-    Sets of rows of different sizes make the same number of steps per epoch.
-    """
-    counts = [len(own) for own in rows.train]
-    n_batches = min(max(1, round(max(counts) / batch_size)), min(counts))
-    while True:
-        epochs = [draw_epoch(own, n_batches, generator, rows.chance) for own in rows.train]
-        yield from zip(*epochs, strict=True)

@@ -12,8 +12,8 @@ import numpy as np
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
+from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._learner import ActivationLearner
-from skibias._mlp import _LearnedActivationMLP
 from skibias._numbers import check_index, check_positive
 from skibias._spline_activation import SplineActivation
 from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, finish, panels, pyplot
@@ -234,7 +234,7 @@ def _history(estimator, kind):
         if not hasattr(estimator, "history_"):
             raise NotFittedError("This ActivationLearner has not learned yet: call 'learn' first.")
         histories = {"activation": estimator.history_}
-    elif isinstance(estimator, _LearnedActivationMLP):
+    elif isinstance(estimator, BaseLearnedActivationMLP):
         check_is_fitted(estimator)
         histories = estimator.meta_history_
     else:

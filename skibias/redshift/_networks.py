@@ -28,13 +28,8 @@ from skibias.engine.complexity import (
     orthonormal_legendre_basis,
 )
 from skibias.engine.episodes import stream
-from skibias.engine.random_networks import (
-    GATES,
-    NetworkSettings,
-    draw_network,
-    network_outputs,
-    stack_networks,
-)
+from skibias.engine.networks import GATES, forward
+from skibias.redshift._random_networks import NetworkSettings, draw_networks
 from skibias.redshift._sweep import key_of, sweep_points, sweep_table
 from skibias.redshift._validation import (
     check_activation,
@@ -336,17 +331,17 @@ class _Sampler:
     @torch.no_grad()
     def measure(self, settings, numbers) -> np.ndarray:
         """Return the measures (R, 4) of the networks with these numbers."""
-        engine_settings = _engine_settings(settings)
+        network = _network_settings(settings)
+        streams = (stream(self.seed, "network", number) for number in numbers)
+        weights = draw_networks(network, streams)
         activation = scaled_activation(settings["activation"], settings["prefactor"])
-        network = stack_networks(
-            [draw_network(engine_settings, stream(self.seed, "network", n)) for n in numbers]
-        )
-        function = network_activation([activation])
-        values = network_outputs(network, engine_settings, function, self.points)  # (R, n, 1)
+        points = self.points.expand(len(weights), *self.points.shape)
+        # (R, n, 1)
+        values = forward(weights, points, network.architecture, network_activation([activation]))
         return _measure(values[..., 0], self.bases, self.n_levels).numpy()
 
 
-def _engine_settings(settings) -> NetworkSettings:
+def _network_settings(settings) -> NetworkSettings:
     same = {name: settings[name] for name in BASELINE if name not in ("prefactor", "gate")}
     gate = None if settings["gate"] == "none" else settings["gate"]
     return NetworkSettings(**same, gate=gate)

@@ -18,7 +18,7 @@ from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import lz_phrases
 from skibias.engine.episodes import stream
-from skibias.engine.random_transformers import (
+from skibias.redshift._random_transformers import (
     TransformerSettings,
     draw_transformer,
     greedy_sequences,

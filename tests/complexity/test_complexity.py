@@ -34,7 +34,7 @@ from skibias.complexity import (
     sample_paths,
 )
 from skibias.engine.activations import fixed_activation
-from skibias.engine.networks import Architecture, draw_weights, forward
+from skibias.engine.networks import Architecture, forward
 
 PATH_MEASURES = [tv_complexity, fourier_complexity, polynomial_complexity, lz_complexity]
 UNIT_PATH = np.array([[0.0], [1.0]])  # two rows: every path goes from one to the other
@@ -98,7 +98,7 @@ def test_it_grows_with_the_prefactor_of_an_untrained_tanh_network():
     X = np.random.default_rng(0).uniform(-1, 1, (200, 5))
     y = np.arange(200) % 2
     architecture = Architecture(5, (64, 64), 1)
-    weights = draw_weights(architecture, torch.Generator().manual_seed(0)).double()
+    weights = architecture.layout.draw(torch.Generator().manual_seed(0)).double()
 
     def network(prefactor):
         activation = fixed_activation("tanh", prefactor)

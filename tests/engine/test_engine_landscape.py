@@ -17,7 +17,7 @@ from skibias.engine.landscape import (
     variation_measure,
 )
 from skibias.engine.losses import LOSSES
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights, forward
+from skibias.engine.networks import Architecture, Functions, Model, forward
 
 ARCHITECTURE = Architecture(3, (8, 8), 2)
 MODEL = Model(ARCHITECTURE, fixed_activation("tanh"))
@@ -30,7 +30,7 @@ def generator():
 
 @pytest.fixture
 def center(generator):
-    return draw_weights(ARCHITECTURE, generator).double()
+    return ARCHITECTURE.layout.draw(generator).double()
 
 
 def test_the_principal_plane_holds_a_flat_trajectory(generator):

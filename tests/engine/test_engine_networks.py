@@ -17,7 +17,6 @@ from skibias.engine.networks import (
     Functions,
     Model,
     add_to_outputs,
-    draw_weights,
     outputs,
     representations,
     unpack_layers,
@@ -29,7 +28,7 @@ def normal(*shape, seed=0, dtype=torch.float32):
 
 
 def draw_stack(architecture, n_networks):
-    return torch.stack([draw_weights(architecture, stream(0, r)) for r in range(n_networks)])
+    return torch.stack([architecture.layout.draw(stream(0, r)) for r in range(n_networks)])
 
 
 class Residual(nn.Module):
@@ -194,7 +193,7 @@ def test_spectral_normalisation_survives_a_diverged_network(bad):
 
 def test_weights_are_drawn_as_torch_draws_those_of_linear_layers():
     architecture = Architecture(50, (400, 30), 7)
-    layers = unpack_layers(draw_weights(architecture, stream(0)), architecture)
+    layers = unpack_layers(architecture.layout.draw(stream(0)), architecture)
     for (matrix, bias), (n_in, n_out) in zip(layers, architecture.layer_shapes, strict=True):
         bound = n_in**-0.5
         reference = nn.Linear(n_in, n_out)

@@ -19,7 +19,7 @@ from skibias.engine.metalearn import (
     outer_step,
     unrolled_loss,
 )
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights
+from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.schedules import SCHEDULES, ScheduleSettings, schedule_steps
 
@@ -96,7 +96,7 @@ def algorithm_1(tasks, psi, restart, rate, unroll_steps, settings):
         task = tasks[chosen]
         generator = stream(settings.meta.seed, "episode", restart, n_tr)
         train, validation = task.split(generator)
-        theta = draw_weights(task.model.architecture, generator).double().requires_grad_()
+        theta = task.model.architecture.layout.draw(generator).double().requires_grad_()
         psi = psi.detach().requires_grad_()
         for inner in range(n_tr):
             is_kept = n_tr - inner <= unroll_steps  # among the last t steps

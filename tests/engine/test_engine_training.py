@@ -1,7 +1,7 @@
 """Training of stacks against each network alone, a plain loop, and the meaning of the window."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
 
 import pytest
 import torch
@@ -11,9 +11,10 @@ from skibias.engine import splines, training
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import squared_error
-from skibias.engine.networks import Architecture, Functions, Model, draw_weights, outputs
+from skibias.engine.networks import Architecture, Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
-from skibias.engine.training import StackRows, TrainingSettings, training_steps
+from skibias.engine.steps import Descent
+from skibias.engine.training import BestSoFar, StackRows, TrainingSettings, epochs, training_steps
 
 ARCHITECTURE = Architecture(3, (16, 16), 2)
 TRAIN, VALIDATION = torch.arange(30), torch.arange(30, 40)
@@ -26,14 +27,15 @@ def make_rows(dtype=torch.float32):
 
 
 def draw_stack(n_networks, dtype=torch.float32):
-    drawn = [draw_weights(ARCHITECTURE, stream(0, number)) for number in range(n_networks)]
+    drawn = [ARCHITECTURE.layout.draw(stream(0, number)) for number in range(n_networks)]
     return torch.stack(drawn).to(dtype)
 
 
 def settings(n_networks, **changes):
-    rates = torch.full((n_networks, 1), 0.05)
-    defaults = dict(optimizer=OPTIMIZERS["sgd"], loss=squared_error, learning_rate=rates)
-    return TrainingSettings(**(defaults | dict(batch_size=7, n_steps=60) | changes))
+    """Return settings; changes may be of the descent, too."""
+    descent = Descent(OPTIMIZERS["sgd"], squared_error, torch.full((n_networks, 1), 0.05))
+    own = {name: changes.pop(name) for name in descent._fields if name in changes}
+    return TrainingSettings(descent._replace(**own), **(dict(batch_size=7, n_steps=60) | changes))
 
 
 def train(model, functions, weights, own_settings, rows=None, data=None):
@@ -75,7 +77,7 @@ def test_networks_on_the_same_fold_see_the_same_batches():
 
 def test_input_functions_train_alike_in_a_stack_and_alone():
     architecture = Architecture(3 * 4, (16, 16), 2, trained_inputs=(3, 5, 4))
-    weights = torch.stack([draw_weights(architecture, stream(0, number)) for number in range(3)])
+    weights = torch.stack([architecture.layout.draw(stream(0, number)) for number in range(3)])
     functions = Functions(inputs=torch.linspace(-1, 1, 5)[:, None].expand(3, 5, 4))
     data = make_rows()
     data = data._replace(inputs=data.inputs.clamp(-2, 2) + 2)
@@ -109,14 +111,16 @@ def test_kept_weights_are_the_mean_of_the_last_fifty_steps_of_gradient_descent()
         torch.testing.assert_close(state.validation_loss, expected_loss, rtol=1e-6, atol=0)
 
 
-def test_networks_can_be_judged_together_and_by_something_else_than_their_loss():
+def test_networks_can_be_evaluated_together_and_by_another_loss_than_their_own():
     model, weights = Model(ARCHITECTURE, fixed_activation("tanh")), draw_stack(4)
 
     def largest_error(predictions, targets, row_weights):
         return (predictions - targets).abs().amax((-1, -2))
 
     alone = train(model, Functions(), weights, settings(1))[-1]
-    pairs = train(model, Functions(), weights, settings(1, n_averaged=2, judged_by=largest_error))
+    pairs = train(
+        model, Functions(), weights, settings(1, n_averaged=2, validation_loss=largest_error)
+    )
     assert torch.equal(pairs[-1].averaged_weights, alone.averaged_weights)
     rows = make_rows()
     predictions = outputs(model, alone.averaged_weights, Functions(), rows.inputs[30:])
@@ -161,6 +165,18 @@ def test_every_row_is_seen_once_per_epoch_in_a_new_order():
     assert epochs[0] != epochs[1]
 
 
+def test_the_rows_that_are_left_over_wait_for_the_next_order():
+    stack = StackRows(make_rows()._replace(targets=torch.arange(40)), [TRAIN], [])
+    first, second, _ = (
+        [batch.targets.tolist() for batch in epoch]
+        for epoch in islice(epochs(stack, 8, 1, stream(0), drop_last=True), 3)
+    )
+    assert [len(batch) for batch in first + second] == [8] * 6
+    assert len(set(chain(*first))) == len(set(chain(*second))) == 24
+    assert set(chain(*first)) != set(chain(*second))
+    assert set(chain(*first)) <= set(TRAIN.tolist())
+
+
 def test_networks_with_rows_of_their_own_never_see_those_of_others():
     # As in cross-validation: network 1 must come out the same whatever network 0 trains on.
     model, weights = Model(ARCHITECTURE, fixed_activation("tanh")), draw_stack(2)
@@ -182,6 +198,19 @@ def test_networks_with_rows_of_their_own_never_see_those_of_others():
     torch.testing.assert_close(good.validation_loss, expected)
 
 
+def test_the_best_so_far_waits_for_lower_losses_and_ends_one_by_one():
+    best = BestSoFar.start(3)
+    for losses in ([2.0, 1.0, math.inf], [1.0, 1.0, math.nan], [1.5, 3.0, math.inf]):
+        best = best.update(torch.tensor(losses), patience=2)
+    assert best.losses.tolist() == [1.0, 1.0, math.inf]
+    assert best.waited.tolist() == [1, 2, 3]
+    assert not best.have_ended(2)
+    # The second and the third have ended: no later loss counts.
+    best = best.update(torch.tensor([2.0, 0.5, 0.5]), patience=2)
+    assert best.losses.tolist() == [1.0, 1.0, math.inf]
+    assert best.have_ended(2)
+
+
 def test_training_leaves_the_given_weights_as_they_were():
     weights = draw_stack(2)
     train(Model(ARCHITECTURE, fixed_activation("tanh")), Functions(), weights, settings(2))
@@ -200,91 +229,16 @@ def test_prediction_in_blocks_equals_prediction_at_once(predicted_values, monkey
     torch.testing.assert_close(in_blocks, at_once, rtol=1e-12, atol=1e-14)
 
 
-def large_stack():
-    """Networks that are evaluated one by one, with functions of their own; their batch."""
-    architecture = Architecture(2 * 3, (72, 72), 2, trained_inputs=(2, 5, 3))
-    weights = torch.stack([draw_weights(architecture, stream(0, number)) for number in range(3)])
-    functions = Functions(inputs=torch.linspace(-1, 1, 5)[:, None].expand(2, 5, 3))
-    inputs = 4 * torch.rand(1500, 2, generator=stream(1))
-    assert weights.shape[1] * len(inputs) >= training.THREAD_WORK
-    return Model(architecture, fixed_activation("tanh")), weights, functions, inputs
-
-
-def test_networks_apart_equal_the_stack_bit_for_bit_on_any_number_of_threads():
-    model, weights, functions, inputs = large_stack()
-
-    def run_in_order(calls):
-        n_calls.append(len(calls))
-        return [call() for call in calls]
-
-    def value_and_gradient(evaluate):
-        leaf = weights.clone().requires_grad_()
-        value = evaluate(leaf)
-        return value.detach(), grad(value.square().sum(), leaf)[0]
-
-    n_calls = []
-    expected = value_and_gradient(lambda leaf: outputs(model, leaf, functions, inputs, frozen=True))
-    in_order = value_and_gradient(
-        lambda leaf: training.stack_outputs(model, leaf, functions, inputs, run_in_order)
-    )
-    assert n_calls == [3, 3]  # forward and backward
-    with ThreadPoolExecutor(2) as pool:
-        on_threads = value_and_gradient(
-            lambda leaf: training.stack_outputs(
-                model, leaf, functions, inputs, lambda calls: list(pool.map(_call, calls))
-            )
-        )
-    for found in (in_order, on_threads):
-        assert torch.equal(found[0], expected[0])
-        assert torch.equal(found[1], expected[1])
-
-
-def _call(function):
-    return function()
-
-
-def test_small_networks_stay_in_one_stack():
-    model, weights, functions, inputs = large_stack()
-
-    def refuse(calls):
-        raise AssertionError("networks were taken apart")
-
-    training.stack_outputs(model, weights, functions, inputs[:100], refuse)
-    training.stack_outputs(model, weights[:1], functions, inputs, refuse)
-
-
-@pytest.mark.parametrize("is_large", [False, True])
-@pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_step_apart_is_the_step_of_the_stack(name, is_large, monkeypatch):
-    monkeypatch.setattr(training, "UPDATED_WEIGHTS", 40 if is_large else 41)
-    optimizer, generator = OPTIMIZERS[name], stream(2)
-    weights = torch.randn(3, 40, generator=generator)
-    expected, state = weights, optimizer.init(weights)
-    found = weights.clone()
-    states = [optimizer.init(own) for own in training.update_parts(found)]
-    assert len(states) == (3 if is_large else 1)
-    for _ in range(3):
-        gradient = torch.randn(3, 40, generator=generator)
-        expected, state = optimizer.update(expected, gradient, state, 0.01)
-        states = training.update_apart(optimizer, found, gradient, states, 0.01, _in_order)
-    assert torch.equal(found, expected)
-    assert not torch.equal(found, weights)
-
-
-def test_predictions_apart_are_those_of_the_stack():
-    model, weights, functions, inputs = large_stack()
+def test_predictions_apart_are_those_of_the_stack(large_stack):
+    model, weights, functions, inputs = large_stack
     expected = training.predict(model, weights, functions, inputs)
     n_calls = []
 
     def run(calls):
         n_calls.append(len(calls))
-        return _in_order(calls)
+        return [call() for call in calls]
 
     assert torch.equal(training.predict_apart(model, weights, functions, inputs, run), expected)
     few = training.predict_apart(model, weights, functions, inputs[:9], run)
     assert torch.equal(few, training.predict(model, weights, functions, inputs[:9]))
     assert n_calls == [3]
-
-
-def _in_order(calls):
-    return [call() for call in calls]

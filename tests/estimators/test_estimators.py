@@ -25,8 +25,15 @@ from skibias import (
     LearnedActivationMLPRegressor,
     SplineActivation,
 )
-from skibias._preprocessing import SCALINGS, make_scaler
-from skibias._selection import trained_channels
+from skibias._candidates import usual_candidates
+from skibias._comparison import Comparison, TrainingPlan, compare
+from skibias._plan import FitPlan, NetworkPlan, trained_channels
+from skibias._problem import split_problem
+from skibias._runtime import one_thread
+from skibias._scaling import SCALINGS, make_scaler
+from skibias._selection import comparison_folds
+from skibias._stages import FitRun
+from skibias._targets import TableData, encoded_rows
 
 QUICK = ActivationLearner(n_outer_steps=3, n_restarts=2, horizon=6, hidden_layer_sizes=(8,))
 
@@ -139,7 +146,7 @@ def test_spectral_normalization_holds_for_candidates_and_the_final_network(iris)
     )
     relu = [model.candidates_["screening_score"][0] for model in (plain, bounded)]
     assert relu[0] != relu[1]
-    assert bounded._architecture_.spectral_normalization
+    assert bounded.networks_.architecture.spectral_normalization
     assert not np.allclose(plain.predict_proba(iris[0]), bounded.predict_proba(iris[0]))
 
 
@@ -468,8 +475,7 @@ def test_a_class_with_one_row_stays_in_training(iris):
         ({"random_state": "seed"}, "'random_state' parameter"),
     ],
 )
-def test_wrong_parameters_are_refused_by_name(parameters, message, iris, monkeypatch):
-    monkeypatch.setattr("skibias._mlp.choose_network", None)  # no work may begin
+def test_wrong_parameters_are_refused_by_name(parameters, message, iris, no_networks):
     model = quick_classifier().set_params(**parameters)
     with pytest.raises((ValueError, TypeError), match=f"(?s){message}"):
         model.fit(*iris)
@@ -611,10 +617,7 @@ def test_user_callbacks_run_and_the_trajectory_is_kept(iris):
     assert not np.array_equal(trajectory.trajectory_[0], trajectory.trajectory_[-1])
 
 
-def test_what_is_no_callback_is_refused_before_any_work(iris, monkeypatch):
-    from skibias import _mlp
-
-    monkeypatch.setattr(_mlp, "choose_network", None)
+def test_what_is_no_callback_is_refused_before_any_work(iris, no_networks):
     with pytest.raises(TypeError, match="'callbacks' parameter of .* Got 'stop' instead"):
         quick_classifier(callbacks=["stop"]).fit(*iris)
 
@@ -645,7 +648,7 @@ def test_silent_by_default_and_bars_on_stderr_if_asked(iris, capfd):
     assert err == ""
     with redirect_stderr(io.StringIO()) as stderr:
         quick_classifier(verbose=1).fit(*iris)
-    assert "learning activation" in stderr.getvalue()
+    assert "learning of activations" in stderr.getvalue()
     assert "learning inputs" in stderr.getvalue()
     assert "training" in stderr.getvalue()
     assert capfd.readouterr().out == ""
@@ -691,28 +694,26 @@ def test_transformer_in_a_pipeline(iris):
 
 
 @pytest.mark.parametrize(
-    "activation",
-    [SplineActivation.relu(), SplineActivation([0.0, 1.0, 4.0], [0.0, 1.0, 0.0])],
+    ("activation", "same"),
+    [
+        (SplineActivation.relu(), "relu"),  # linear outside
+        (
+            SplineActivation([0.0, 1.0, 4.0], [0.0, 3.0, 0.0]),  # uneven knots
+            SplineActivation(np.arange(5.0), [0.0, 3.0, 2.0, 1.0, 0.0]),
+        ),
+    ],
     ids=["linear outside", "uneven knots"],
 )
-def test_given_activations_are_compared_as_they_are(activation, iris, monkeypatch):
-    from skibias import _candidates
-
-    compared = []
-    original = _candidates._stack_model
-
-    def record(candidates, *rest):
-        model, functions = original(candidates, *rest)
-        z = torch.tensor([[0.5, 2.0, 5.0]])
-        compared.append(_candidates_activation(model, functions)(z, 0)[0].tolist())
-        return model, functions
-
-    monkeypatch.setattr(_candidates, "_stack_model", record)
+def test_given_activations_are_compared_as_they_are(activation, same, iris):
     two_sets = IAFTransformer(clone(QUICK).set_params(n_restarts=2), n_channels=2)
-    quick_classifier(activation=activation, input_activations=two_sets).fit(*iris)
-    assert len(compared) >= 2
-    for values in compared:
-        np.testing.assert_allclose(values, activation(np.array([0.5, 2.0, 5.0])), atol=1e-6)
+    scores = [
+        quick_classifier(activation=own, input_activations=two_sets, device="cpu")
+        .fit(*iris)
+        .candidates_["screening_score"]
+        for own in (activation, same)
+    ]
+    assert len(scores[0]) == 2
+    np.testing.assert_allclose(*scores, rtol=1e-3)
 
 
 def test_input_functions_are_learned_behind_the_prefactor_of_a_given_activation(iris):
@@ -734,12 +735,6 @@ def test_input_functions_are_learned_behind_the_prefactor_of_a_given_activation(
     assert (losses[0] != losses[2]).any()
 
 
-def _candidates_activation(model, functions):
-    from skibias.engine.networks import model_activation
-
-    return model_activation(model, functions, frozen=True)
-
-
 def test_a_splitter_that_numbers_other_rows_is_refused(iris):
     X, y = iris
     learner = clone(QUICK).set_params(validation=PredefinedSplit(np.arange(len(X)) % 3))
@@ -755,21 +750,18 @@ def test_one_row_of_positive_weight_is_refused_and_one_to_learn_from_too():
         quick_regressor(activation="learned").fit(np.eye(2, 3), np.arange(2.0))
 
 
-def test_few_rows_that_learning_saw_do_not_judge_what_it_learned(monkeypatch):
-    from skibias import _selection
+def problem_of(X, y, fraction):
+    rows, encoding = encoded_rows(TableData(X, y, np.ones(len(X))), True)
+    return split_problem(rows, None, encoding, fraction, seed=0)
 
-    judged = []
 
-    def compare(candidates, contest, *args):
-        judged.append(contest.folds)
-        return _selection.Comparison(np.arange(float(len(candidates))))
-
-    monkeypatch.setattr(_selection, "compare", compare)
+def test_few_rows_that_learning_saw_do_not_rank_what_it_learned():
     X = np.random.default_rng(0).normal(size=(60, 2))
-    y = (X[:, 0] > 0).astype(int)
-    quick_classifier(activation="learned").fit(X, y)
-    quick_classifier(activation="auto").fit(X, y)
-    learned, fixed = judged
+    problem = problem_of(X, (X[:, 0] > 0).astype(int), 0.15)
+    learned, fixed = (
+        comparison_folds(FitPlan.of(quick_classifier(activation=own), QUICK, QUICK, 60, 2), problem)
+        for own in ("learned", "auto")
+    )
     assert [len(fold[1]) for fold in fixed] == [12] * 5
     ((train, held_out),) = learned
     assert len(train) + len(held_out) == 60
@@ -777,24 +769,25 @@ def test_few_rows_that_learning_saw_do_not_judge_what_it_learned(monkeypatch):
 
 
 def test_a_candidate_stops_alone_whatever_stands_beside_it():
-    from skibias import _candidates
-    from skibias._runtime import one_thread
-    from skibias._selection import _contest, split_problem
-    from skibias._targets import TableData, encoded_rows
-
     generator = np.random.default_rng(0)
     X = generator.normal(size=(120, 2))
-    y = (X[:, 0] * X[:, 1] > 0).astype(int)
-    rows, encoding = encoded_rows(TableData(X, y, np.ones(120)), True)
-    device = torch.device("cpu")
-    problem = split_problem(rows, None, encoding, 0.3, seed=0, device=device, n_threads=1)
-    columns = {None: _candidates.NetworkColumns(problem.rows.X)}
-    folds = [(problem.train, problem.held_out)]
-    contest = _contest(quick_classifier(), problem, columns, folds)
-    plan = contest.plan._replace(patience=1, n_steps=600, learning_rate=0.1, counts_errors=False)
-    contest = contest._replace(plan=plan)
-    candidates = _candidates.fixed_candidates((1.0, 2.0, 4.0))
+    problem = problem_of(X, (X[:, 0] * X[:, 1] > 0).astype(int), 0.3)
+    run = FitRun(torch.device("cpu"))
+    plan = TrainingPlan(
+        NetworkPlan((8,), False, "rmsprop", 0.1), batch_size=32, n_steps=600, patience=1
+    )
+    comparison = Comparison.on(
+        problem.rows,
+        problem.encoding,
+        {"scaled": problem.scaled},
+        [(problem.train, problem.held_out)],
+        plan,
+        0,
+        run.device,
+    )
+    candidates = usual_candidates((1.0, 2.0, 4.0))
+    stage = run.stage("comparison")
     with one_thread():
-        together = _candidates.compare(candidates, contest).losses
-        alone = [_candidates.compare([own], contest).losses[0] for own in candidates]
+        together = compare(candidates, comparison, stage).values
+        alone = [compare([own], comparison, stage).values[0] for own in candidates]
     np.testing.assert_array_equal(together, alone)

@@ -19,7 +19,7 @@ from skibias import (
 )
 from skibias._runtime import draw_seed
 from skibias.engine.episodes import stream
-from skibias.engine.networks import Architecture, draw_weights
+from skibias.engine.networks import Architecture
 
 QUICK = ActivationLearner(
     n_outer_steps=4, n_restarts=2, horizon=20, hidden_layer_sizes=(8,), random_state=0
@@ -272,7 +272,7 @@ def plain_layers(learner, task, n_outputs, episode):
     generator = stream(draw_seed(learner.random_state), "episode", 0, episode)
     torch.randint(1, (1,), generator=generator)
     architecture = Architecture(task.X.shape[1], learner.hidden_layer_sizes, n_outputs)
-    weights = draw_weights(architecture, generator)
+    weights = architecture.layout.draw(generator)
     layers = []
     for n_in, n_out in architecture.layer_shapes:
         n_rest = len(weights) - (n_in + 1) * n_out
@@ -422,9 +422,8 @@ VALUES = make_regression(90, 4, random_state=0)
 )
 @pytest.mark.parametrize("scaling", ["quantile", None])
 def test_unusable_validation_data_are_refused_before_learning(
-    validation, message, scaling, iris, monkeypatch
+    validation, message, scaling, iris, no_networks
 ):
-    monkeypatch.setattr("skibias._learner.learn_activations", None)  # fails if it is called
     pattern = f"'validation' parameter of ActivationLearner.*{message}"
     learner = quick(validation=validation(*iris), scaling=scaling)
     with pytest.raises(ValueError, match=pattern):
@@ -471,8 +470,7 @@ def test_estimators_refuse_unusable_validation_data_too(iris):
         (lambda X, y: (X, None), "y is None"),
     ],
 )
-def test_an_unusable_data_set_is_named_before_learning(second, message, iris, monkeypatch):
-    monkeypatch.setattr("skibias._learner.learn_activations", None)  # fails if it is called
+def test_an_unusable_data_set_is_named_before_learning(second, message, iris, no_networks):
     with pytest.raises(ValueError, match=f"Pair 1 of the 'X' parameter of learn.*{message}"):
         quick().learn([iris, second(*iris)])
 

@@ -64,8 +64,11 @@ def test_the_middle_of_a_random_plane_is_the_trained_network(parameters, network
 def only(model, network):
     """Return a fitted estimator that consists of one of the networks."""
     alone = copy(model)
-    alone.input_activations_ = model._inputs_of(network)
-    alone.weights_ = model.weights_[[network]]
+    networks = model.networks_
+    weights = networks.weights[[network]]
+    alone.networks_ = networks.of(
+        networks.architecture, networks.activations, weights, networks.encoder, networks.encoding
+    )
     return alone
 
 
@@ -81,7 +84,8 @@ def test_the_landscape_equals_the_networks_of_the_plane():
     corner = only(model, 0)
     # The network at a corner of the plane, rebuilt.
     step = np.array([display.first[0], display.second[-1]])
-    corner.weights_ = (model.weights_[0] + step @ directions)[None].astype(np.float32)
+    weights = (model.weights_[0] + step @ directions)[None].astype(np.float32)
+    corner.networks_ = corner.networks_.with_weights(weights)
     expected = log_loss(Y, softmax(corner.decision_function(X), axis=1))
     assert display.loss[-1, 0] == pytest.approx(expected, rel=1e-3)
 
@@ -168,7 +172,7 @@ def test_values_are_standardised_for_the_loss():
     model, _ = fit(LearnedActivationMLPRegressor, data, activation="relu", n_estimators=1)
     display = draw(model, data)
     squared_error = np.mean((model.predict(data[0]) - data[1]) ** 2)
-    scale = model._encoding_.scale[0]
+    scale = model.networks_.encoding.scale[0]
     assert display.loss[2, 2] == pytest.approx(squared_error / scale**2, rel=1e-4)
 
 

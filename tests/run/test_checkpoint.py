@@ -24,7 +24,7 @@ from skibias import (
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
 )
-from skibias._checkpoint import Stage, fit_digest
+from skibias._checkpoint import StageFiles, fit_digest
 from skibias._targets import TableData
 
 LEARNER = ActivationLearner(n_outer_steps=5, n_restarts=2, horizon=10, hidden_layer_sizes=(8,))
@@ -145,7 +145,7 @@ class _FreshParameters:
         self.fitted = clone(self.estimator).fit(X, y)
 
 
-STAGES = {"inputs", "activation", "screening", "contest", "training"}
+STAGES = {"inputs", "activation", "screening", "comparison", "training"}
 
 
 def test_a_finished_fit_does_no_work_again(tmp_path, written, capsys):
@@ -197,14 +197,14 @@ def test_states_are_kept_only_now_and_then(tmp_path, written, clock):
 
 
 def test_a_state_is_due_ten_seconds_after_the_last_one(tmp_path, clock):
-    keeper = Stage(tmp_path, "inputs").keeper()
+    keeper = StageFiles(tmp_path, "inputs").keeper()
     for number in range(2):
         clock.now += 9.5
         assert not keeper.is_due()
         clock.now += 0.5
         assert keeper.is_due()
         keeper.keep(number)
-        assert Stage(tmp_path, "inputs").state() == number
+        assert StageFiles(tmp_path, "inputs").state() == number
 
 
 def test_a_training_that_had_converged_is_not_trained_on(tmp_path, written, monkeypatch):
@@ -340,14 +340,14 @@ def replace_by_text(path):
 
 
 def replace_by_another_stage(path):
-    other = "contest" if path.name != "contest" else "screening"
+    other = "comparison" if path.name != "comparison" else "screening"
     path.write_bytes((path.parent / other).read_bytes())
 
 
 @pytest.mark.parametrize(
     "harm", [cut_short, change_a_bit, replace_by_text, replace_by_another_stage]
 )
-@pytest.mark.parametrize("stage", ["activation", "contest", "training"])
+@pytest.mark.parametrize("stage", ["activation", "comparison", "training"])
 def test_a_file_that_cannot_be_used_is_ignored_with_a_warning(harm, stage, finished, tmp_path):
     X, y, model, files = finished
     folder = tmp_path / fit_digest(model, TableData(X, y, np.ones(len(X))), "cpu")
@@ -375,7 +375,7 @@ def test_a_file_of_another_version_is_ignored_with_a_warning(tmp_path, monkeypat
     def fail(payload):
         raise AttributeError("no such class")
 
-    stage = Stage(tmp_path, "inputs")
+    stage = StageFiles(tmp_path, "inputs")
     assert stage.result(lambda: 1) == stage.result(lambda: 2) == 1
     monkeypatch.setattr(pickle, "loads", fail)
     with pytest.warns(UserWarning, match="cannot be read.*no such class"):
@@ -385,8 +385,8 @@ def test_a_file_of_another_version_is_ignored_with_a_warning(tmp_path, monkeypat
 def test_generators_of_torch_keep_their_state(tmp_path):
     generator = torch.Generator().manual_seed(3)
     torch.rand(5, generator=generator)
-    Stage(tmp_path, "inputs").keeper().keep({"generator": generator})
-    found = Stage(tmp_path, "inputs").state()["generator"]
+    StageFiles(tmp_path, "inputs").keeper().keep({"generator": generator})
+    found = StageFiles(tmp_path, "inputs").state()["generator"]
     assert torch.equal(torch.rand(5, generator=found), torch.rand(5, generator=generator))
 
 

@@ -3,12 +3,18 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.datasets import load_iris
+from sklearn.datasets import make_classification
 
-from skibias import ActivationLearner, LearnedActivationMLPClassifier, _selection, _stacks
-from skibias._preprocessing import subsample
-from skibias._runtime import in_chunks
-from skibias._selection import choosing_problem, resolve_batch_size, split_problem
+from skibias import ActivationLearner, LearnedActivationMLPClassifier, _stacks
+from skibias._candidates import usual_candidates
+from skibias._encoders import ScaledColumns
+from skibias._learning import Activations, learn
+from skibias._plan import FitPlan, batch_rows
+from skibias._problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, split_problem
+from skibias._rows import subsample
+from skibias._runtime import in_chunks, one_thread
+from skibias._selection import choose_network
+from skibias._stages import FitRun
 from skibias._targets import TableData, encoded_rows
 from skibias.engine.schedules import SCHEDULES
 
@@ -52,29 +58,41 @@ def test_other_errors_and_single_items_are_not_tried_again():
         assert len(calls) == n_calls  # of 4, 2 and 1 items
 
 
-def test_restarts_in_small_stacks_learn_what_one_stack_learns(monkeypatch):
-    X, y = load_iris(return_X_y=True)
-    whole = learner(device="cpu")
-    activation = whole.learn(X, y)
-    sizes = []
+def learning(n_rows=150):
+    """Return what `learn` takes beside a stage."""
+    X, y = make_classification(n_rows, 4, random_state=0)
+    problem = problem_of(X, y)
+    own = learner()
+    return Activations(), own, [problem.learning_rows(own)], 0, torch.device("cpu")
 
-    staggered = SCHEDULES["staggered"]
+
+@pytest.mark.parametrize("n_outer_steps", [4, 130])
+def test_restarts_in_small_stacks_learn_what_one_stack_learns(n_outer_steps):
+    kind, own, *rest = learning()
+    own.set_params(n_outer_steps=n_outer_steps)
+    runs = [FitRun(torch.device("cpu"), memory=memory) for memory in (None, 1)]
+    with one_thread():
+        whole, apart = (learn(kind, own, *rest, run.stage("activation")) for run in runs)
+    assert apart.functions == whole.functions
+    for name in ("validation_loss", "snapshot_step"):
+        np.testing.assert_array_equal(apart.history[name], whole.history[name])
+    assert apart.history["functions"] == whole.history["functions"]
+
+
+def test_restarts_are_stacked_as_the_memory_allows(monkeypatch):
+    kind, own, *rest = learning()
+    sizes = []
+    schedule = SCHEDULES["staggered"]
 
     def spy(tasks, settings):
         sizes.append(settings.meta.n_restarts)
-        return staggered.start(tasks, settings)
+        return schedule.start(tasks, settings)
 
-    monkeypatch.setitem(SCHEDULES, "staggered", staggered._replace(start=spy))
-    monkeypatch.setattr(_stacks, "memory_budget", lambda device: 1)
-    apart = learner(device="cpu")
-    assert apart.learn(X, y) == activation
-    assert sizes == [1, 1, 1, 1]
-    for name in ("validation_loss", "snapshot_step"):
-        np.testing.assert_array_equal(apart.history_[name], whole.history_[name])
-    for one, other in zip(apart.history_["functions"], whole.history_["functions"], strict=True):
-        assert one == other
-    for name in ("validation_score", "rank"):
-        np.testing.assert_array_equal(apart.candidates_[name], whole.candidates_[name])
+    monkeypatch.setitem(SCHEDULES, "staggered", schedule._replace(start=spy))
+    for memory in (None, 1):
+        stage = FitRun(torch.device("cpu"), memory=memory).stage("activation")
+        learn(kind, own, *rest, stage)
+    assert sizes == [4, 1, 1, 1, 1]
 
 
 def test_stacks_that_ended_early_are_continued_by_their_last_state():
@@ -97,43 +115,53 @@ def test_stacks_that_ended_early_are_continued_by_their_last_state():
     np.testing.assert_array_equal(joined.diverged, [True, False])
 
 
-def problem_of(n_rows, n_columns=2):
-    generator = np.random.RandomState(0)
-    X, y = generator.randn(n_rows, n_columns), generator.randint(2, size=n_rows)
-    rows, encoding = encoded_rows(TableData(X, y, np.ones(n_rows)), True)
-    device = torch.device("cpu")
-    return split_problem(rows, None, encoding, 0.2, seed=0, device=device, n_threads=1)
+def problem_of(X, y):
+    rows, encoding = encoded_rows(TableData(X, y, np.ones(len(X))), True)
+    return split_problem(rows, None, encoding, 0.2, seed=0)
 
 
-def test_few_rows_are_all_looked_at_and_many_are_drawn(monkeypatch):
-    problem = problem_of(500)
-    assert choosing_problem(problem, learner()) is problem
-    monkeypatch.setattr(_selection, "CHOOSING_ROWS", 100)
-    monkeypatch.setattr(_selection, "CHOOSING_HELD_OUT", 30)
-    small = choosing_problem(problem, learner())
-    assert (len(small.train), len(small.held_out), len(small.rows.X)) == (100, 30, 130)
+def test_few_rows_are_all_looked_at_and_many_are_drawn():
+    problem = problem_of(*make_classification(500, 4, random_state=0))
+    assert problem.for_choosing(0.3) is problem
+    small = problem.for_choosing(0.3, n_train=100, n_held_out=30)
+    assert (len(small.train), len(small.held_out), small.n_rows) == (100, 30, 130)
     known = {tuple(row) for row in problem.rows.X[problem.train]}
     assert all(tuple(row) in known for row in small.rows.X[small.train])
     known = {tuple(row) for row in problem.rows.X[problem.held_out]}
     assert all(tuple(row) in known for row in small.rows.X[small.held_out])
     # A splitter may know the rows by number.
-    assert choosing_problem(problem, learner(validation=3)) is problem
+    assert problem.for_choosing(3, n_train=100, n_held_out=30) is problem
 
 
-def test_learning_sees_no_more_rows_than_it_may(monkeypatch):
-    seen = []
-    original = _selection.learn_activations
-    monkeypatch.setattr(_selection, "CHOOSING_ROWS", 100)
-    monkeypatch.setattr(
-        _selection,
-        "learn_activations",
-        lambda own, data, *rest: seen.append(len(data[0].rows.X)) or original(own, data, *rest),
+class CountingScaler:
+    """A scaler that scales nothing, and remembers how many rows it was given."""
+
+    def __init__(self):
+        self.counts = []
+
+    def transform(self, X):
+        self.counts.append(len(X))
+        return X
+
+
+def test_learning_sees_no_more_rows_than_it_may():
+    X = np.random.default_rng(0).normal(size=(61_000, 2))
+    problem = problem_of(X, (X[:, 0] > 0).astype(int))
+    scaler = CountingScaler()
+    problem = problem._replace(scaled=ScaledColumns(scaler, 2))
+    own = learner(n_restarts=1, n_outer_steps=1)
+    model = LearnedActivationMLPClassifier(
+        (4,), activation="learned", input_activations=None, batch_size=4096, max_iter=1
     )
-    model = LearnedActivationMLPClassifier((8,), learner=learner(), max_iter=2, random_state=0)
-    X, y = load_iris(return_X_y=True)
-    model.fit(X, y)
-    assert seen == [100]
-    assert set(model.predict(X)) == {0, 1, 2}  # the final network was trained on all classes
+    plan = FitPlan.of(model, own, own, problem.n_rows, 2)
+    choose_network(plan, problem, FitRun(torch.device("cpu")))
+    assert scaler.counts == [min(len(problem.train), CHOOSING_ROWS)]
+    choose_network(
+        plan._replace(candidates=tuple(usual_candidates((1.0,)))),
+        problem,
+        FitRun(torch.device("cpu")),
+    )
+    assert max(scaler.counts) <= CHOOSING_ROWS + CHOOSING_HELD_OUT < problem.n_rows
 
 
 def test_subsamples_are_sorted_and_repeatable():
@@ -151,4 +179,4 @@ def test_subsamples_are_sorted_and_repeatable():
     [(100, 32), (1000, 100), (10_000, 256), (102_000, 256), (200_000, 500), (10**7, 4096)],
 )
 def test_batches_grow_with_the_rows(n_rows, expected):
-    assert resolve_batch_size("auto", n_rows) == expected
+    assert batch_rows("auto", n_rows) == expected

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from sklearn.base import clone
 from sklearn.datasets import make_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
@@ -15,8 +16,8 @@ from skibias import (
     ActivationLearner,
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
-    _time_limit,
 )
+from skibias._stages import FitRun
 from skibias._time_limit import Clock, Cut, Deadline, most_cut
 
 LEARNER = ActivationLearner(n_outer_steps=6, n_restarts=2, horizon=30, hidden_layer_sizes=(8,))
@@ -73,17 +74,10 @@ def test_what_ends_by_itself_is_not_cut():
 
 
 def test_every_stage_has_a_share_of_the_time():
-    clock = Clock(start=1000.0, limit=200.0)
-    ends = [
-        clock.deadline(share).end
-        for share in (
-            _time_limit.LEARNING_ENDS,
-            _time_limit.SCREENING_ENDS,
-            _time_limit.CONTEST_ENDS,
-            _time_limit.TRAINING_ENDS,
-        )
-    ]
-    assert ends == [1050.0, 1080.0, 1120.0, 1200.0]
+    run = FitRun(torch.device("cpu"), clock=Clock(start=1000.0, limit=200.0))
+    names = ("inputs", "activation", "screening", "comparison", "training")
+    ends = [run.stage(name).deadline.end for name in names]
+    assert ends == [1050.0, 1050.0, 1080.0, 1120.0, 1200.0]
 
 
 @pytest.mark.parametrize("estimator_class", ESTIMATORS)
@@ -166,7 +160,7 @@ def test_a_warning_that_is_an_error_leaves_a_fitted_estimator():
 def test_few_rows_are_compared_within_the_limit_as_well():
     X, y = make_data(LearnedActivationMLPClassifier, 60)
     message = message_of_fit(make_estimator(time_limit=1e-6, max_iter=100), X, y)
-    assert "screening of candidates after 50 of" in message
+    assert "comparison of candidates after 50 of" in message
 
 
 @pytest.mark.parametrize("limit", [0, -1.0, "soon"])

@@ -1,4 +1,6 @@
-"""Untrained GPT-like transformers and the sequences they continue greedily (NR).
+"""Untrained GPT-like transformers and the sequences they continue greedily.
+
+Teney et al., "Neural Redshift: Random Networks are not Random Functions", CVPR 2024.
 
 Pre-normalised blocks with residual connections, causal self-attention, and the token embedding
 once more as the read-out, as in GPT-2, whose biases also start at zero.
@@ -19,7 +21,7 @@ import torch
 from torch import Tensor
 
 from skibias.engine.activations import Activation
-from skibias.engine.random_networks import normalize_layer
+from skibias.engine.networks import normalize_layer
 
 EXPANSION = 4  # units of the MLP per unit of width, as in GPT-2
 

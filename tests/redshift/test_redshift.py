@@ -320,12 +320,11 @@ def test_other_unusable_arguments_are_refused():
     "function", [sample_network_complexity, complexity_sweep, transformer_sweep, sweep_effects]
 )
 def test_without_pandas_tables_are_refused_before_any_work(function, monkeypatch):
-    arguments = [toy_sweep([1, 2], np.ones((2, 5)))] if function is sweep_effects else []
+    # Networks could not even be counted.
+    wrong = {"sweep": None} if function is sweep_effects else {"n_networks": None}
     monkeypatch.setitem(sys.modules, "pandas", None)
-    monkeypatch.setattr("skibias.redshift._networks.draw_network", None)
-    monkeypatch.setattr("skibias.redshift._transformers.draw_transformer", None)
     with pytest.raises(ImportError, match=f"{function.__name__} returns a pandas.DataFrame"):
-        function(*arguments)
+        function(**wrong)
 
 
 def test_levels_of_any_mapping_count():

@@ -6,16 +6,9 @@ from torch import nn
 
 from skibias.engine.activations import FIXED_FUNCTIONS, fixed_activation
 from skibias.engine.episodes import stream
-from skibias.engine.random_networks import (
-    Affine,
-    NetworkSettings,
-    RandomNetwork,
-    draw_network,
-    network_outputs,
-    normalize_layer,
-    stack_networks,
-)
-from skibias.engine.random_transformers import (
+from skibias.engine.networks import forward, normalize_layer
+from skibias.redshift._random_networks import NetworkSettings, draw_networks
+from skibias.redshift._random_transformers import (
     TransformerSettings,
     draw_transformer,
     greedy_sequences,
@@ -30,11 +23,26 @@ def points(n=50, d=2, dtype=torch.float32):
     return 2 * torch.rand(n, d, generator=stream(1, "points"), dtype=dtype) - 1
 
 
-def linear(layer):
+def draw(settings, n_networks=1):
+    return draw_networks(settings, [stream(0, number) for number in range(n_networks)])
+
+
+def parts_of(settings):
+    """Return the matrices and biases of one network by name."""
+    return settings.architecture.layout.split(draw(settings)[0])
+
+
+def linear(parts, name):
     """Return a torch layer with the same weights."""
-    module = nn.Linear(*layer.matrix.shape)
-    module.weight.data, module.bias.data = layer.matrix.T.clone(), layer.bias[0].clone()
+    matrix, bias = parts[f"{name} matrix"], parts[f"{name} bias"]
+    module = nn.Linear(*matrix.shape)
+    module.weight.data, module.bias.data = matrix.T.clone(), bias[0].clone()
     return module
+
+
+def outputs_of(settings, weights, activation=RELU):
+    x = points()
+    return forward(weights, x.expand(len(weights), *x.shape), settings.architecture, activation)
 
 
 @pytest.mark.parametrize("gate", [None, "tanh", "sigmoid", "linear"])
@@ -44,67 +52,64 @@ def test_every_component_is_what_torchs_modules_compute(gate, normalized, residu
     settings = NetworkSettings(
         width=8, depth=3, residual=residual, layer_normalization=normalized, gate=gate, n_outputs=3
     )
-    network = draw_network(settings, stream(0))
+    parts = parts_of(settings)
     gate_function = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "linear": lambda z: z}.get(gate)
     expected = points()
-    for number, layer in enumerate(network.hidden):
-        z = linear(layer)(expected)
+    for number in range(3):
+        z = linear(parts, f"layer {number}")(expected)
         z = nn.LayerNorm(8)(z) if normalized else z
         inner = torch.relu(z)
         if gate:
-            inner = inner * gate_function(linear(network.gates[number])(expected))
+            inner = inner * gate_function(linear(parts, f"gate {number}")(expected))
         expected = inner + expected if residual and number > 0 else inner
-    expected = linear(network.last)(expected)
-    torch.testing.assert_close(network_outputs(network, settings, RELU, points()), expected)
+    expected = linear(parts, "layer 3")(expected)
+    torch.testing.assert_close(outputs_of(settings, draw(settings))[0], expected)
 
 
 @pytest.mark.parametrize("n_outputs", [1, 3])
 def test_a_stack_equals_its_networks_alone(n_outputs):
     settings = NetworkSettings(width=8, n_outputs=n_outputs, gate="tanh", residual=True)
-    networks = [draw_network(settings, stream(0, number)) for number in range(5)]
-    together = network_outputs(stack_networks(networks), settings, RELU, points())
+    weights = draw(settings, 5)
+    together = outputs_of(settings, weights)
     assert together.shape == (5, 50, n_outputs)
-    for network, own in zip(networks, together, strict=True):
-        assert torch.equal(network_outputs(network, settings, RELU, points()), own)
+    for number, own in enumerate(together):
+        assert torch.equal(outputs_of(settings, weights[number : number + 1])[0], own)
 
 
 def test_weights_are_uniform_as_torchs_at_magnitude_one():
-    network = draw_network(NetworkSettings(width=400, depth=2), stream(0))
-    for layer, n_in in zip([*network.hidden, network.last], (2, 400, 400), strict=True):
+    parts = parts_of(NetworkSettings(width=400, depth=2))
+    for number, n_in in enumerate((2, 400, 400)):
+        matrix, bias = parts[f"layer {number} matrix"], parts[f"layer {number} bias"]
         bound = n_in**-0.5  # of torch.nn.Linear
-        assert layer.matrix.abs().max() <= bound and layer.bias.abs().max() <= bound
+        assert matrix.abs().max() <= bound and bias.abs().max() <= bound
         # Variance of U(-b, b), to five standard errors of an estimate.
-        assert layer.matrix.var().item() == pytest.approx(bound**2 / 3, rel=5 / 400**0.5)
+        assert matrix.var().item() == pytest.approx(bound**2 / 3, rel=5 / 400**0.5)
 
 
 def test_magnitudes_and_components_change_no_draw():
-    plain = draw_network(NetworkSettings(), stream(0))
-    changed = draw_network(
-        NetworkSettings(weight_magnitude=3.0, bias_magnitude=0.5, gate="linear"), stream(0)
-    )
-    for before, after in zip(
-        [*plain.hidden, plain.last], [*changed.hidden, changed.last], strict=True
-    ):
-        torch.testing.assert_close(after.matrix, 3 * before.matrix)
-        torch.testing.assert_close(after.bias, 0.5 * before.bias)
-    assert not plain.gates and len(changed.gates) == 3
+    plain = parts_of(NetworkSettings())
+    changed = parts_of(NetworkSettings(weight_magnitude=3.0, bias_magnitude=0.5, gate="linear"))
+    for name, before in plain.items():
+        factor = 0.5 if name.endswith("bias") else 3.0
+        torch.testing.assert_close(changed[name], factor * before)
+    gates = {f"gate {number} {part}" for number in range(3) for part in ("matrix", "bias")}
+    assert set(changed) - set(plain) == gates
 
 
 def test_a_relu_network_scales_with_its_first_layer():
     # g(c z) = c g(z): why a prefactor does nothing to ReLU.
     settings = NetworkSettings(bias_magnitude=0.0)
-    network = draw_network(settings, stream(0))
-    scaled = network_outputs(network, settings, fixed_activation("relu", 4.0), points())
-    plain = network_outputs(network, settings, RELU, points())
+    weights = draw(settings)
+    scaled = outputs_of(settings, weights, fixed_activation("relu", 4.0))
+    plain = outputs_of(settings, weights)
     torch.testing.assert_close(scaled, 4**3 * plain)
 
 
 def test_a_hand_made_network():
     # One unit: relu(x0 - x1 + 0.5) * 2 - 1.
-    hidden = Affine(torch.tensor([[1.0], [-1.0]]), torch.tensor([[0.5]]))
-    network = RandomNetwork([hidden], Affine(torch.tensor([[2.0]]), torch.tensor([[-1.0]])), [])
+    weights = torch.tensor([1.0, -1.0, 0.5, 2.0, -1.0])
     x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    result = network_outputs(network, NetworkSettings(width=1, depth=1), RELU, x)
+    result = forward(weights, x, NetworkSettings(width=1, depth=1).architecture, RELU)
     assert result.flatten().tolist() == [0.0, 2.0, -1.0]
 
 
