@@ -32,7 +32,7 @@ def plain_numbers(value: Any) -> Any:
     return value
 
 
-def check_count(name, count, least, owner) -> int:
+def check_count(name: str, count: Any, least: int, owner: str) -> int:
     """Return a parameter that must be an integer of at least ``least``, or raise ValueError."""
     if not is_whole(count) or count < least:
         raise ValueError(
@@ -42,7 +42,7 @@ def check_count(name, count, least, owner) -> int:
     return int(count)
 
 
-def check_index(name, index, least, largest, owner) -> int:
+def check_index(name: str, index: Any, least: int, largest: int, owner: str) -> int:
     """Return a parameter that must be an integer in [least, largest], or raise ValueError."""
     if not is_whole(index) or not least <= index <= largest:
         raise ValueError(
@@ -52,7 +52,7 @@ def check_index(name, index, least, largest, owner) -> int:
     return int(index)
 
 
-def check_positive(name, number, owner) -> float:
+def check_positive(name: str, number: Any, owner: str) -> float:
     """Return a parameter that must be a positive, finite number, or raise ValueError."""
     if not is_real(number) or not 0 < number < np.inf:
         raise ValueError(

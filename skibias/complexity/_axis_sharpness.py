@@ -115,14 +115,14 @@ def axis_sharpness(
     return float(at_cells / around_cells - 1) if around_cells > 0 else 0.0
 
 
-def _profiles(outputs):
+def _profiles(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the mean change (t,) in every cell for the two halves of the rows."""
     changes = np.abs(np.diff(outputs, axis=1)).mean(axis=2)  # (n, t)
     middle = len(changes) // 2
     return changes[:middle].mean(axis=0), changes[middle:].mean(axis=0)
 
 
-def _local_means(profile):
+def _local_means(profile: np.ndarray) -> np.ndarray:
     """Return the means (t,) over the cells within `REACH` of each cell."""
     window = np.ones(2 * REACH + 1)
     return np.convolve(profile, window, "same") / np.convolve(np.ones_like(profile), window, "same")

@@ -116,7 +116,9 @@ class RowSample(NamedTuple):
     container: Container  # what the rows came in
 
 
-def sample_rows(X, n_rows, step, random_state, owner) -> RowSample:
+def sample_rows(
+    X: Any, n_rows: int, step: float, random_state: RandomState, owner: str
+) -> RowSample:
     """Return up to n_rows rows of X, drawn without replacement if it has more."""
     n_rows = check_count("n_rows", n_rows, 1, owner)
     step = check_positive("step", step, owner)
@@ -130,7 +132,7 @@ def sample_rows(X, n_rows, step, random_state, owner) -> RowSample:
     return RowSample(rows, steps, container_of(X))
 
 
-def _column_steps(columns, step) -> np.ndarray:
+def _column_steps(columns: np.ndarray, step: float) -> np.ndarray:
     """Return how far (d,) each column is moved."""
     deviation, largest = columns.std(axis=0), np.abs(columns).max(axis=0)
     # A column whose step is lost in its numbers' rounding is as good as constant.
@@ -150,7 +152,7 @@ def squared_slopes(response: Response, sample: RowSample) -> Tensor:
     return as_tensor(np.concatenate(slopes))
 
 
-def _blocks(rows, n_block) -> Iterator[np.ndarray]:
+def _blocks(rows: np.ndarray, n_block: int) -> Iterator[np.ndarray]:
     n_block = max(1, n_block)
     return (rows[start : start + n_block] for start in range(0, len(rows), n_block))
 
@@ -159,8 +161,9 @@ def _difference_slopes(response: Response, sample: RowSample) -> np.ndarray:
     """Return the squared norm (b,) of central differences at rows (b, d)."""
     n_rows, n_columns = sample.rows.shape
 
-    def moved(distances):  # the points, and their outputs (b, d, o)
-        points = sample.rows[:, None] + np.diag(distances)  # (b, d, d)
+    def moved(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the points (b, d, d) and their outputs (b, d, o)."""
+        points = sample.rows[:, None] + np.diag(distances)
         outputs = response(sample.container.hold(points.reshape(-1, n_columns)))
         return points, outputs.reshape(n_rows, n_columns, -1)
 
@@ -173,7 +176,7 @@ def _difference_slopes(response: Response, sample: RowSample) -> np.ndarray:
         return (slopes**2).sum(axis=(1, 2))
 
 
-def _has_derivative(response: Response, row) -> bool:
+def _has_derivative(response: Response, row: np.ndarray) -> bool:
     """Whether automatic differentiation reaches from a torch module's outputs to its inputs."""
     inputs, outputs = _module_pass(response, row)
     if not outputs.requires_grad:
@@ -181,7 +184,7 @@ def _has_derivative(response: Response, row) -> bool:
     return torch.autograd.grad(outputs.sum(), inputs, allow_unused=True)[0] is not None
 
 
-def _module_slopes(response: Response, rows) -> Tensor:
+def _module_slopes(response: Response, rows: np.ndarray) -> Tensor:
     """Return the squared norm (n,) of a torch module's derivatives at rows (n, d)."""
     slopes = []
     for block in _blocks(rows, MODULE_ROWS):
@@ -195,7 +198,7 @@ def _module_slopes(response: Response, rows) -> Tensor:
     return torch.cat(slopes)
 
 
-def _module_pass(response: Response, rows) -> tuple[Tensor, Tensor]:
+def _module_pass(response: Response, rows: np.ndarray) -> tuple[Tensor, Tensor]:
     """Return inputs (b, d) that record what is done to them, and a module's outputs (b, o)."""
     module = response.estimator
     with in_evaluation_mode(module):

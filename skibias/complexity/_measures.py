@@ -10,12 +10,13 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from skibias._docstrings import shared_parts
 from skibias._numbers import check_count
 from skibias._runtime import plain_settings
 from skibias._tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._paths import Paths, draw_paths, values_along
-from skibias.complexity._response import Response, find_response
+from skibias.complexity._response import find_response
 from skibias.complexity._summary import summarize
 from skibias.engine.complexity import (
     Basis,
@@ -40,11 +41,7 @@ class PathMeasure(NamedTuple):
     positions: Callable[[int], np.ndarray]  # of n_points points, in [0, 1]
     measure: Callable[[Tensor], Tensor]  # values (n_paths, n_points) -> (n_paths,)
 
-    def along(self, paths: Paths, response: Response, n_points) -> Tensor:
-        """Return the measure of every path."""
-        return self.of(values_along(paths, response, self.at(n_points)))
-
-    def at(self, n_points) -> np.ndarray:
+    def at(self, n_points: int) -> np.ndarray:
         """Return the positions of so many points, in [0, 1]."""
         with plain_settings():
             return self.positions(n_points)
@@ -55,7 +52,7 @@ class PathMeasure(NamedTuple):
             return self.measure(as_tensor(values))
 
 
-def evenly_spaced(n_points) -> np.ndarray:
+def evenly_spaced(n_points: int) -> np.ndarray:
     """Return positions from 0 to 1, both included."""
     return np.linspace(0, 1, n_points)
 
@@ -69,7 +66,7 @@ def polynomial_measure(make_basis: Callable[[int], Basis]) -> PathMeasure:
     )
 
 
-def phrase_measure(n_levels) -> PathMeasure:
+def phrase_measure(n_levels: int) -> PathMeasure:
     """Return the number of Lempel-Ziv phrases of values quantised beside the straight line."""
 
     def phrases(values: Tensor) -> Tensor:
@@ -79,11 +76,65 @@ def phrase_measure(n_levels) -> PathMeasure:
     return PathMeasure(least_points=2, positions=evenly_spaced, measure=phrases)
 
 
+class PathScorer(NamedTuple):
+    """The parameters that all public functions of this file have, and what they do."""
+
+    owner: str  # the function that its errors name
+    n_paths: int
+    n_points: int
+    response_method: ResponseMethod
+    random_state: RandomState
+
+    def score(
+        self, measure: PathMeasure, estimator: Any, X: Any, y: Any, with_error: bool
+    ) -> Complexity:
+        """Return the mean of a measure over paths, or the pair of it and its standard error."""
+        n_points = check_count("n_points", self.n_points, measure.least_points, self.owner)
+        response = find_response(estimator, self.response_method, self.owner)
+        paths = draw_paths(X, y, self.n_paths, self.random_state, self.owner)
+        values = values_along(paths, response, measure.at(n_points))
+        return summarize(measure.of(values), with_error)
+
+
 VARIATION = PathMeasure(least_points=2, positions=evenly_spaced, measure=path_variation)
 # Two points are left to the transform, after the last one is dropped.
 FREQUENCY = PathMeasure(least_points=3, positions=evenly_spaced, measure=path_frequency)
 
+_PARTS = {
+    "data_parameters": """estimator : object
+    Any fitted scikit-learn estimator, or a callable without the methods below: a function of
+    points (n, n_features), or a torch module. A module is called in evaluation mode, with a
+    tensor of its parameters' type (float32 without parameters) and on their device.
+X : array-like or frame of shape (n_samples, n_features), or Paths
+    Numeric columns; a frame's column names are kept. With `Paths` (from `sample_paths`), y must
+    be None, and ``n_paths`` and ``random_state`` are not used.
+y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
+    The two ends of a path differ in y; without y, in X.
+n_paths : int, default=200
+    Number of paths that are drawn.""",
+    "response_parameters": """response_method : {"auto", "decision_function", "predict_proba", \
+"predict"}, default="auto"
+    The function f that is measured. "auto" is the first of them, in this order, that the
+    estimator has, and the call if it has none. Of several outputs or classes, one is drawn per
+    path; of predicted labels, the indicator of the drawn class is taken.
+random_state : int, RandomState instance or None, default=0
+    Draws the paths.
+return_standard_error : bool, default=False
+    Return the pair of the score and its standard error.""",
+    "standard_error_and_raises": """The standard error is the standard deviation over paths divided
+    by the root of their number: what drawing other paths would change.
 
+Raises
+------
+NotFittedError
+    If an estimator of scikit-learn is not fitted.
+ValueError
+    If a parameter is unusable, X is not finite and numeric, no two rows differ, or an output is
+    not a finite number.""",
+}
+
+
+@shared_parts(**_PARTS)
 def tv_complexity(
     estimator: Any,
     X: ArrayLike | Paths,
@@ -105,38 +156,16 @@ def tv_complexity(
 
     Parameters
     ----------
-    estimator : object
-        Any fitted scikit-learn estimator, or a callable without the methods below: a function of
-        points (n, n_features), or a torch module, which is called in evaluation mode with a
-        tensor of its parameters' type (float32 without parameters) and on their device.
-    X : array-like or frame of shape (n_samples, n_features), or Paths
-        Numeric columns; a frame's column names are kept. With `Paths` (from `sample_paths`), y
-        must be None, and ``n_paths`` and ``random_state`` are not used.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        The two ends of a path differ in y; without y, in X.
-    n_paths : int, default=200
+    {data_parameters}
     n_points : int, default=100
         Points per path, ends included; at least 2.
-    response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
-        f. "auto" is the first of them, in this order, that the estimator has, and the call if it
-        has none. Of several outputs or classes, one is drawn per path; of predicted labels, the
-        drawn class's indicator is taken.
-    random_state : int, RandomState instance or None, default=0
-    return_standard_error : bool, default=False
+    {response_parameters}
 
     Returns
     -------
     float, or pair of floats with ``return_standard_error``
-        At least 0, in units of the response. The standard error is the standard deviation over
-        paths divided by the root of their number: what drawing other paths would change.
-
-    Raises
-    ------
-    NotFittedError
-        If an estimator of scikit-learn is not fitted.
-    ValueError
-        If a parameter is unusable, X is not finite and numeric, no two rows differ, or an output
-        is not a finite number.
+        At least 0, in units of the response.
+        {standard_error_and_raises}
 
     Examples
     --------
@@ -152,12 +181,11 @@ def tv_complexity(
     >>> round(tv_complexity(linear, X, y), 9)
     0.0
     """
-    n_points = check_count("n_points", n_points, VARIATION.least_points, "tv_complexity")
-    response = find_response(estimator, response_method, "tv_complexity")
-    paths = draw_paths(X, y, n_paths, random_state, "tv_complexity")
-    return summarize(VARIATION.along(paths, response, n_points), return_standard_error)
+    scorer = PathScorer("tv_complexity", n_paths, n_points, response_method, random_state)
+    return scorer.score(VARIATION, estimator, X, y, return_standard_error)
 
 
+@shared_parts(**_PARTS)
 def fourier_complexity(
     estimator: Any,
     X: ArrayLike | Paths,
@@ -181,30 +209,16 @@ def fourier_complexity(
 
     Parameters
     ----------
-    estimator : object
-        Any fitted scikit-learn estimator, function of points or torch module, as in
-        `tv_complexity`.
-    X : array-like or frame of shape (n_samples, n_features), or Paths
-        With `Paths`, y must be None, and ``n_paths`` and ``random_state`` are not used.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        The two ends of a path differ in y; without y, in X.
-    n_paths : int, default=200
+    {data_parameters}
     n_points : int, default=100
         Points per path, ends included; at least 3.
-    response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
-        As in `tv_complexity`.
-    random_state : int, RandomState instance or None, default=0
-    return_standard_error : bool, default=False
+    {response_parameters}
 
     Returns
     -------
     float, or pair of floats with ``return_standard_error``
         Cycles per path, in [1, (n_points - 1) / 2], or 0 on straight lines.
-
-    Raises
-    ------
-    NotFittedError, ValueError
-        As `tv_complexity`.
+        {standard_error_and_raises}
 
     Examples
     --------
@@ -215,12 +229,11 @@ def fourier_complexity(
     >>> round(fourier_complexity(three_waves, [[0.0], [1.0]]), 6)
     3.0
     """
-    n_points = check_count("n_points", n_points, FREQUENCY.least_points, "fourier_complexity")
-    response = find_response(estimator, response_method, "fourier_complexity")
-    paths = draw_paths(X, y, n_paths, random_state, "fourier_complexity")
-    return summarize(FREQUENCY.along(paths, response, n_points), return_standard_error)
+    scorer = PathScorer("fourier_complexity", n_paths, n_points, response_method, random_state)
+    return scorer.score(FREQUENCY, estimator, X, y, return_standard_error)
 
 
+@shared_parts(**_PARTS)
 def polynomial_complexity(
     estimator: Any,
     X: ArrayLike | Paths,
@@ -244,32 +257,18 @@ def polynomial_complexity(
 
     Parameters
     ----------
-    estimator : object
-        Any fitted scikit-learn estimator, function of points or torch module, as in
-        `tv_complexity`.
-    X : array-like or frame of shape (n_samples, n_features), or Paths
-        With `Paths`, y must be None, and ``n_paths`` and ``random_state`` are not used.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        The two ends of a path differ in y; without y, in X.
-    n_paths : int, default=200
+    {data_parameters}
     n_points : int, default=100
         Nodes of the basis, which are the points on a path and lie denser towards its ends; at
         least 3. Orders reach ``n_points - 1``.
     basis : {"chebyshev", "legendre"}, default="chebyshev"
-    response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
-        As in `tv_complexity`.
-    random_state : int, RandomState instance or None, default=0
-    return_standard_error : bool, default=False
+    {response_parameters}
 
     Returns
     -------
     float, or pair of floats with ``return_standard_error``
         In [2, n_points - 1], or 0 on straight lines.
-
-    Raises
-    ------
-    NotFittedError, ValueError
-        As `tv_complexity`.
+        {standard_error_and_raises}
 
     Examples
     --------
@@ -282,13 +281,11 @@ def polynomial_complexity(
             "The 'basis' parameter of polynomial_complexity must be one of "
             f"{tuple(BASES)}. Got {basis!r} instead."
         )
-    order = polynomial_measure(BASES[basis])
-    n_points = check_count("n_points", n_points, order.least_points, "polynomial_complexity")
-    response = find_response(estimator, response_method, "polynomial_complexity")
-    paths = draw_paths(X, y, n_paths, random_state, "polynomial_complexity")
-    return summarize(order.along(paths, response, n_points), return_standard_error)
+    scorer = PathScorer("polynomial_complexity", n_paths, n_points, response_method, random_state)
+    return scorer.score(polynomial_measure(BASES[basis]), estimator, X, y, return_standard_error)
 
 
+@shared_parts(**_PARTS)
 def lz_complexity(
     estimator: Any,
     X: ArrayLike | Paths,
@@ -317,32 +314,18 @@ def lz_complexity(
 
     Parameters
     ----------
-    estimator : object
-        Any fitted scikit-learn estimator, function of points or torch module, as in
-        `tv_complexity`.
-    X : array-like or frame of shape (n_samples, n_features), or Paths
-        With `Paths`, y must be None, and ``n_paths`` and ``random_state`` are not used.
-    y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
-        The two ends of a path differ in y; without y, in X.
-    n_paths : int, default=200
+    {data_parameters}
     n_points : int, default=100
         Points per path, ends included; at least 2.
     n_levels : int, default=10
         Symbols; at least 2.
-    response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
-        As in `tv_complexity`.
-    random_state : int, RandomState instance or None, default=0
-    return_standard_error : bool, default=False
+    {response_parameters}
 
     Returns
     -------
     float, or pair of floats with ``return_standard_error``
         Phrases per path.
-
-    Raises
-    ------
-    NotFittedError, ValueError
-        As `tv_complexity`.
+        {standard_error_and_raises}
 
     Examples
     --------
@@ -351,8 +334,5 @@ def lz_complexity(
     14.0
     """
     n_levels = check_count("n_levels", n_levels, 2, "lz_complexity")
-    phrases = phrase_measure(n_levels)
-    n_points = check_count("n_points", n_points, phrases.least_points, "lz_complexity")
-    response = find_response(estimator, response_method, "lz_complexity")
-    paths = draw_paths(X, y, n_paths, random_state, "lz_complexity")
-    return summarize(phrases.along(paths, response, n_points), return_standard_error)
+    scorer = PathScorer("lz_complexity", n_paths, n_points, response_method, random_state)
+    return scorer.score(phrase_measure(n_levels), estimator, X, y, return_standard_error)

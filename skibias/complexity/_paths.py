@@ -123,7 +123,7 @@ def sample_paths(
     return draw_paths(X, y, n_paths, random_state, "sample_paths")
 
 
-def draw_paths(X, y, n_paths, random_state, owner) -> Paths:
+def draw_paths(X: Any, y: Any, n_paths: int, random_state: RandomState, owner: str) -> Paths:
     """Return `sample_paths` for a function that its errors name, or the paths that X holds."""
     if isinstance(X, Paths):
         if y is not None:
@@ -141,7 +141,7 @@ def draw_paths(X, y, n_paths, random_state, owner) -> Paths:
     return Paths(columns[start], columns[end], random.uniform(size=n_paths), container_of(X))
 
 
-def values_along(paths: Paths, response: Response, positions) -> np.ndarray:
+def values_along(paths: Paths, response: Response, positions: Any) -> np.ndarray:
     """Return the drawn output (n_paths, n_points) of a response along every path."""
     n_paths = len(paths.start)
     outputs = response(paths.points(positions))
@@ -150,7 +150,9 @@ def values_along(paths: Paths, response: Response, positions) -> np.ndarray:
     return outputs[np.arange(n_paths), :, drawn]
 
 
-def _end_rows(labels, n_paths, random, owner):
+def _end_rows(
+    labels: np.ndarray, n_paths: int, random: np.random.RandomState, owner: str
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw pairs of rows with different labels (n,) or (n, o); the first end is uniform."""
     group, size = _groups(labels)
     if len(size) < 2:
@@ -168,7 +170,7 @@ def _end_rows(labels, n_paths, random, owner):
     return start, by_group[position]
 
 
-def _groups(labels):
+def _groups(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the number of the group of equal labels of every row (n,), and the groups' sizes."""
     # Column by column first, since text cannot be compared row by row.
     columns = labels.reshape(len(labels), -1).T

@@ -134,7 +134,7 @@ def complexity_report(
     return report
 
 
-def _named(estimators) -> dict:
+def _named(estimators: Any) -> dict[str, Any]:
     """Return the estimators by name."""
     pairs = members(estimators.items() if isinstance(estimators, Mapping) else estimators)
     are_pairs = all(_is_named(pair) for pair in pairs)
@@ -146,12 +146,12 @@ def _named(estimators) -> dict:
     return dict(pairs)
 
 
-def _is_named(pair) -> bool:
+def _is_named(pair: Any) -> bool:
     """Whether an entry is a name and what it stands for."""
     return isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Hashable)
 
 
-def _checked_measures(measures, n_points) -> list[str]:
+def _checked_measures(measures: Any, n_points: int) -> list[str]:
     names = [measures] if isinstance(measures, str) else members(measures)
     if not names or not all(isinstance(name, str) and name in MEASURES for name in names):
         raise ValueError(
@@ -164,7 +164,9 @@ def _checked_measures(measures, n_points) -> list[str]:
     return names
 
 
-def _path_values(response: Response, paths: Paths, measures, n_points) -> dict[str, Tensor]:
+def _path_values(
+    response: Response, paths: Paths, measures: list[str], n_points: int
+) -> dict[str, Tensor]:
     """Return every measure of paths (n_paths,); those at the same positions share the values."""
     values: dict[bytes, np.ndarray] = {}
     found = {}
@@ -178,7 +180,7 @@ def _path_values(response: Response, paths: Paths, measures, n_points) -> dict[s
     return found
 
 
-def _cells(found: dict[str, Tensor], measures) -> dict[str, float]:
+def _cells(found: dict[str, Tensor], measures: list[str]) -> dict[str, float]:
     """Return the columns of the measures, in the order they were asked for."""
     cells = {}
     for name in measures:
@@ -186,5 +188,5 @@ def _cells(found: dict[str, Tensor], measures) -> dict[str, float]:
     return cells
 
 
-def _score(model, X, y) -> dict[str, float]:
+def _score(model: Any, X: Any, y: Any) -> dict[str, float]:
     return {"score": model.score(X, y)} if y is not None and hasattr(model, "score") else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -33,8 +33,9 @@ class Response(NamedTuple):
         """Whether a torch module is called."""
         return self.method == CALL and isinstance(self.estimator, nn.Module)
 
-    def __call__(self, points) -> np.ndarray:
+    def __call__(self, points: Any) -> np.ndarray:
         """Return the outputs (n, n_outputs), float64, at n points."""
+        outputs: Any
         if self.is_module:
             outputs = _module_outputs(self.estimator, points)
         else:
@@ -45,7 +46,7 @@ class Response(NamedTuple):
             outputs = np.hstack(outputs)  # one array of probabilities per output
         return self.checked(outputs, len(points))
 
-    def checked(self, outputs, n_points) -> np.ndarray:
+    def checked(self, outputs: Any, n_points: int) -> np.ndarray:
         """Return outputs as (n, n_outputs) float64, or raise ValueError."""
         if isinstance(outputs, Tensor):
             outputs = outputs.detach().cpu().double()
@@ -61,21 +62,26 @@ class Response(NamedTuple):
             raise self._refusal("finite numbers", "missing or infinite values")
         return outputs.reshape(n_points, -1)
 
-    def _refusal(self, rule, found) -> ValueError:
+    def _refusal(self, rule: str, found: str) -> ValueError:
         return ValueError(
             f"The 'estimator' parameter of {self.owner} must return {rule}. "
             f"Got {found} from {self.method} of {self.estimator!r} instead."
         )
 
 
-def find_response(estimator, response_method, owner) -> Response:
+def find_response(estimator: Any, response_method: str, owner: str) -> Response:
     """Return the response of one fitted estimator or callable."""
     method = common_method([estimator], response_method, owner, parameter="estimator")
     return Response(estimator, method, owner)
 
 
 def common_method(
-    estimators, response_method, owner, *, parameter, order: Sequence[str] = RESPONSE_METHODS
+    estimators: Sequence[Any],
+    response_method: str,
+    owner: str,
+    *,
+    parameter: str,
+    order: Sequence[str] = RESPONSE_METHODS,
 ) -> str:
     """Return the method to compare estimators by.
 
@@ -104,11 +110,11 @@ def common_method(
     raise ValueError(f"The {parameter!r} parameter of {owner} must {rule}. Got {got} instead.")
 
 
-def _has(estimator, name) -> bool:
+def _has(estimator: Any, name: str) -> bool:
     return callable(estimator) if name == CALL else hasattr(estimator, name)
 
 
-def _check_fitted(estimator, owner, parameter) -> None:
+def _check_fitted(estimator: Any, owner: str, parameter: str) -> None:
     """Raise unless an estimator is an object and, where scikit-learn can tell, fitted."""
     if isinstance(estimator, type):
         raise ValueError(
@@ -120,7 +126,7 @@ def _check_fitted(estimator, owner, parameter) -> None:
         check_is_fitted(estimator)
 
 
-def _indicators(labels, classes):
+def _indicators(labels: Any, classes: Any) -> np.ndarray:
     """Return predicted labels as indicators of the classes, and predicted values as they are."""
     labels = np.asarray(labels)
     if not len(classes):  # also regressors that have the attribute, but empty
@@ -132,7 +138,7 @@ def _indicators(labels, classes):
     return labels  # indicators already
 
 
-def module_inputs(module: nn.Module, points) -> Tensor:
+def module_inputs(module: nn.Module, points: Any) -> Tensor:
     """Return points as a tensor of the kind and on the device of the module's parameters."""
     floating = (p for p in module.parameters() if p.is_floating_point())
     like = next(floating, torch.empty(0, dtype=torch.float32, device="cpu"))
@@ -140,7 +146,7 @@ def module_inputs(module: nn.Module, points) -> Tensor:
 
 
 @contextmanager
-def in_evaluation_mode(module: nn.Module):
+def in_evaluation_mode(module: nn.Module) -> Iterator[None]:
     """Turn off what a module does in training only, such as dropout or half precision.
 
     It is turned on again afterwards.
@@ -155,7 +161,7 @@ def in_evaluation_mode(module: nn.Module):
             part.training = mode
 
 
-def _module_outputs(module: nn.Module, points) -> Tensor:
+def _module_outputs(module: nn.Module, points: Any) -> Tensor:
     with in_evaluation_mode(module), torch.no_grad():
         blocks = module_inputs(module, points).split(MODULE_ROWS)
         return torch.cat([module(block) for block in blocks])

@@ -6,6 +6,8 @@ import math
 
 from torch import Tensor
 
+from skibias._typing import Complexity
+
 
 def mean_and_error(values: Tensor) -> tuple[float, float]:
     """Return the mean of independent values (n,) and its standard error, nan for one value."""
@@ -14,7 +16,7 @@ def mean_and_error(values: Tensor) -> tuple[float, float]:
     return float(values.mean()), error
 
 
-def summarize(values: Tensor, return_standard_error):
+def summarize(values: Tensor, return_standard_error: bool) -> Complexity:
     """Return the mean of values (n,), or the pair of it and its standard error."""
     mean, error = mean_and_error(values)
     return (mean, error) if return_standard_error else mean

@@ -15,7 +15,7 @@ class Container(NamedTuple):
     frame: type | None
     names: Any
 
-    def hold(self, points: np.ndarray):
+    def hold(self, points: np.ndarray) -> Any:
         """Return points (n, d) in a container of this kind."""
         if self.frame is None:
             return points
@@ -23,7 +23,7 @@ class Container(NamedTuple):
         return self.frame(points, **{keyword: self.names})
 
 
-def container_of(X) -> Container:
+def container_of(X: Any) -> Container:
     """Return what X came in."""
     if hasattr(X, "iloc"):
         return Container(type(X), X.columns)
@@ -32,7 +32,7 @@ def container_of(X) -> Container:
     return Container(None, None)
 
 
-def numeric_columns(X, owner, parameter="X") -> np.ndarray:
+def numeric_columns(X: Any, owner: str, parameter: str = "X") -> np.ndarray:
     """Return X as a finite float64 array (n, d) of at least one row, or raise ValueError."""
     subject = f"The {parameter!r} parameter of {owner}"
     try:
