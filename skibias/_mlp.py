@@ -214,7 +214,8 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
         -------
         ndarray of shape (n_samples,)
         """
-        return self.classes_[self._outputs(X).argmax(1)]
+        outputs = self._outputs(X)
+        return self.classes_[outputs.argmax(1)]
 
     def _evaluate(self, held_out: WeightedRows) -> None:
         """Score the networks on held-out rows, and calibrate their probabilities."""

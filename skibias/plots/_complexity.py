@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skibias._columns import check_real
+from skibias._docstrings import shared_parts
 from skibias._typing import Frame
 from skibias.complexity import complexity_report
-from skibias.plots._figure import PAPER_WIDTH, finish, panels, pyplot
+from skibias.plots._figure import ONE_PANEL, PAPER_WIDTH, finish, panels, pyplot
 
 OWNER = "ComplexityDisplay"
 MEASURE_NAMES = {
@@ -24,6 +25,7 @@ MEASURE_NAMES = {
 MARKERS = "osD^vP*X<>"  # beside colours
 
 
+@shared_parts(**ONE_PANEL)
 class ComplexityDisplay:
     """Scores of models against the complexity of their functions (Teney et al., CVPR 2025, Fig. 6).
 
@@ -42,12 +44,7 @@ class ComplexityDisplay:
     complexity_error, score_error : array-like of shape (n_models,) or None, default=None
         Standard errors.
 
-    Attributes
-    ----------
-    figure_ : matplotlib Figure
-        Set by `plot`.
-    ax_ : matplotlib Axes
-        Set by `plot`.
+    {attributes}
     """
 
     def __init__(
@@ -156,22 +153,11 @@ class ComplexityDisplay:
             score_error=report.get(f"{score}_se"),
         ).plot(ax=ax)
 
+    @shared_parts(**ONE_PANEL)
     def plot(self, ax: Any = None) -> Self:
         """Draw one point per model.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        ComplexityDisplay
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
+        {drawing}
         """
         (self.ax_,) = panels(ax, 1, OWNER, (1.5 * PAPER_WIDTH, 3.2))
         self.figure_ = self.ax_.figure

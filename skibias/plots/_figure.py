@@ -7,6 +7,29 @@ from typing import Any
 COLOR_MAP = "viridis"  # legible without colour vision, and in grey
 PAPER_WIDTH = 3.94  # inches, 100 mm
 
+# Parts of the docstrings of displays with one panel.
+ONE_PANEL = {
+    "attributes": """Attributes
+----------
+figure_ : matplotlib Figure
+    Set by `plot`.
+ax_ : matplotlib Axes
+    Set by `plot`.""",
+    "drawing": """Parameters
+----------
+ax : matplotlib Axes, default=None
+    None makes a new figure.
+
+Returns
+-------
+The display itself.
+
+Raises
+------
+ImportError
+    If matplotlib is not installed.""",
+}
+
 
 def pyplot(owner: str) -> Any:
     """Return matplotlib's pyplot.
@@ -23,7 +46,9 @@ def pyplot(owner: str) -> Any:
     return pyplot
 
 
-def panels(ax, count, owner, size=(PAPER_WIDTH, 2.9)) -> list:
+def panels(
+    ax: Any, count: int, owner: str, size: tuple[float, float] = (PAPER_WIDTH, 2.9)
+) -> list[Any]:
     """Return ``count`` Axes side by side in a new figure of panels of this size, or those given.
 
     Raises
@@ -46,7 +71,7 @@ def panels(ax, count, owner, size=(PAPER_WIDTH, 2.9)) -> list:
     return axes
 
 
-def finish(panel) -> None:
+def finish(panel: Any) -> None:
     """Make a panel plain: few ticks, no frame at the top and on the right."""
     from matplotlib.ticker import MaxNLocator
 

@@ -6,17 +6,19 @@ Notation: n rows, d columns, p points per direction.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skibias._docstrings import shared_parts
 from skibias._numbers import check_count, check_index, is_whole
 from skibias._typing import ResponseMethod
 from skibias.complexity._response import find_response
 from skibias.complexity._tables import container_of, numeric_columns
-from skibias.plots._figure import finish, panels, pyplot
+from skibias.plots._figure import ONE_PANEL, finish, panels, pyplot
 
 OWNER = "FunctionSliceDisplay"
 SHOWN_SHARE = (0.01, 0.99)  # quantiles of a column between which it is shown
@@ -31,6 +33,8 @@ RESPONSE_NAMES = {
 }
 
 
+@shared_parts(**ONE_PANEL)
+@dataclass(eq=False, repr=False)
 class FunctionSliceDisplay:
     """Values of an estimator along a path, or over a plane, through rows of the data.
 
@@ -52,27 +56,14 @@ class FunctionSliceDisplay:
     response_name : str
         What the values are.
 
-    Attributes
-    ----------
-    figure_ : matplotlib Figure
-        Set by `plot`.
-    ax_ : matplotlib Axes
-        Set by `plot`.
+    {attributes}
     """
 
-    def __init__(
-        self,
-        positions: Sequence[np.ndarray],
-        values: np.ndarray,
-        marks: np.ndarray,
-        labels: Sequence[str],
-        response_name: str,
-    ) -> None:
-        self.positions = positions
-        self.values = values
-        self.marks = marks
-        self.labels = labels
-        self.response_name = response_name
+    positions: Sequence[np.ndarray]
+    values: np.ndarray
+    marks: np.ndarray
+    labels: Sequence[str]
+    response_name: str
 
     @classmethod
     def from_estimator(
@@ -145,22 +136,11 @@ class FunctionSliceDisplay:
         name = RESPONSE_NAMES.get(response.method, "output")
         return cls(positions, values, marks, labels, name).plot(ax=ax)
 
+    @shared_parts(**ONE_PANEL)
     def plot(self, ax: Any = None) -> Self:
         """Draw a curve, or the plane in grey.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        FunctionSliceDisplay
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
+        {drawing}
         """
         (self.ax_,) = panels(ax, 1, OWNER, SIZE)
         self.figure_ = self.ax_.figure

@@ -6,6 +6,7 @@ Notation: S restarts, t outer steps, s snapshots, p points, c channels.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -24,6 +25,7 @@ SMOOTHED_SHARE = 0.05  # of the outer steps, in the running mean of the loss
 N_POINTS = 201
 
 
+@dataclass(eq=False, repr=False)
 class MetaLearningDisplay:
     """Loss and shape of a function over the outer steps in which it was learned.
 
@@ -53,21 +55,12 @@ class MetaLearningDisplay:
         Set by `plot`.
     """
 
-    def __init__(
-        self,
-        losses: np.ndarray,
-        restart: int,
-        steps: np.ndarray,
-        arguments: np.ndarray,
-        values: np.ndarray,
-        name: str,
-    ) -> None:
-        self.losses = losses
-        self.restart = restart
-        self.steps = steps
-        self.arguments = arguments
-        self.values = values
-        self.name = name
+    losses: np.ndarray
+    restart: int
+    steps: np.ndarray
+    arguments: np.ndarray
+    values: np.ndarray
+    name: str
 
     @classmethod
     def from_estimator(

@@ -8,13 +8,15 @@ from typing import Any, Self
 import numpy as np
 
 from skibias._columns import check_real
-from skibias.plots._figure import COLOR_MAP, panels
+from skibias._docstrings import shared_parts
+from skibias.plots._figure import COLOR_MAP, ONE_PANEL, panels
 
 OWNER = "TransferMatrixDisplay"
 MAX_NUMBERED = 12  # columns beyond which cells carry no number
 CELL = 0.34  # inches
 
 
+@shared_parts(**ONE_PANEL)
 class TransferMatrixDisplay:
     """Scores of activations (columns) on tasks (rows).
 
@@ -28,12 +30,7 @@ class TransferMatrixDisplay:
         Names of the columns; None takes those of a DataFrame, or numbers.
     score_name : str, default="score"
 
-    Attributes
-    ----------
-    figure_ : matplotlib Figure
-        Set by `plot`.
-    ax_ : matplotlib Axes
-        Set by `plot`.
+    {attributes}
 
     Raises
     ------
@@ -82,22 +79,11 @@ class TransferMatrixDisplay:
         """Make a display and draw it; parameters as of the class and of `plot`."""
         return cls(scores, tasks, activations, score_name=score_name).plot(ax=ax)
 
+    @shared_parts(**ONE_PANEL)
     def plot(self, ax: Any = None) -> Self:
         """Draw the matrix; cells carry their numbers where there is room.
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        TransferMatrixDisplay
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
+        {drawing}
         """
         n_rows, n_columns = self.scores.shape
         has_numbers = n_columns <= MAX_NUMBERED

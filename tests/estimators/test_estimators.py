@@ -312,9 +312,16 @@ def test_a_stack_of_networks_is_averaged(iris):
     stack = quick_classifier(activation="relu", n_estimators=3).fit(X, y)
     assert len(stack.weights_) == 3
     parts = []
-    for weights in stack.weights_:
+    networks = stack.networks_
+    for weights in networks.weights:
         single = pickle.loads(pickle.dumps(stack))
-        single.weights_ = weights[None]
+        single.networks_ = networks.of(
+            networks.architecture,
+            networks.activations,
+            weights[None],
+            networks.encoder,
+            networks.encoding,
+        )
         parts.append(single.decision_function(X))
     np.testing.assert_allclose(stack.decision_function(X), np.mean(parts, 0))
     first = quick_classifier(activation="relu", n_estimators=1).fit(X, y)
@@ -649,7 +656,7 @@ def test_silent_by_default_and_bars_on_stderr_if_asked(iris, capfd):
     with redirect_stderr(io.StringIO()) as stderr:
         quick_classifier(verbose=1).fit(*iris)
     assert "learning of activations" in stderr.getvalue()
-    assert "learning inputs" in stderr.getvalue()
+    assert "learning of input functions" in stderr.getvalue()
     assert "training" in stderr.getvalue()
     assert capfd.readouterr().out == ""
 
