@@ -25,6 +25,7 @@ extensions = [
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
+    "results_table",  # of docs/extensions
 ]
 templates_path = ["templates"]
 exclude_patterns = ["_build", "extensions", "templates"]

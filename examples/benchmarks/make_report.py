@@ -39,9 +39,9 @@ def parse_arguments(arguments=None):
     return options
 
 
-def markdown_table(headings, rows):
-    """Return a Markdown table; its first column is text, the others are numbers."""
-    lines = [headings, ["---"] + ["--:"] * (len(headings) - 1), *rows]
+def markdown_table(headings, rows, n_text=1):
+    """Return a Markdown table of cells; its first columns are text, the others are numbers."""
+    lines = [headings, ["---"] * n_text + ["--:"] * (len(headings) - n_text), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -110,6 +110,15 @@ def probability_table(results):
         for model in order
     ]
     return markdown_table(["model", "log loss", "calibration error", *losses.columns], rows)
+
+
+def differences_to(reference, results, task):
+    """Return how the models differ from a reference: by set, and over sets, the best one first."""
+    column, greater_is_better = comparison.metric(task)
+    is_relative = task == REGRESSION
+    by_set = comparison.paired_differences(results, column, reference, relative=is_relative)
+    over_sets = comparison.means_over_sets(by_set)
+    return by_set, over_sets.sort_values("mean", ascending=not greater_is_better)
 
 
 def difference_table(by_set, over_sets):
@@ -201,13 +210,9 @@ def add_scores(report, results, task):
 
 def add_differences(report, results, task, reference):
     """Add the differences to a reference, as a table and as a figure."""
-    column, greater_is_better = comparison.metric(task)
-    is_relative = task == REGRESSION
-    by_set = comparison.paired_differences(results, column, reference, relative=is_relative)
-    over_sets = comparison.means_over_sets(by_set)
-    over_sets = over_sets.sort_values("mean", ascending=not greater_is_better)
+    by_set, over_sets = differences_to(reference, results, task)
     label = f"accuracy, difference to {reference} in points"
-    if is_relative:
+    if task == REGRESSION:
         label = f"RMSE, change from {reference} in %"
     report.add(
         f"### Difference to {reference}",

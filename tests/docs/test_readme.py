@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from code_blocks import blocks, run_python
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHELLS = {"bash", "sh", "shell", "console", "zsh"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from code_blocks import blocks, run_python
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 GENERATED = ("_build", "generated", "auto_examples")
 MODULES = (
