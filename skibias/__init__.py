@@ -6,10 +6,10 @@ that give a network the inductive bias its data needs.
 
 from skibias._learner import ActivationLearner
 from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
-from skibias._spline_activation import SplineActivation
 from skibias._transformer import IAFTransformer
 from skibias._version import __version__
 from skibias.complexity import tv_complexity
+from skibias.functions.spline import SplineActivation
 
 __all__ = [
     "ActivationLearner",

@@ -15,28 +15,13 @@ from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import validate_data
 
-from skibias._calibration import uncalibrated
-from skibias._candidates import Candidate
-from skibias._checkpoint import check_checkpoint, open_checkpoint
+from skibias._choose.candidates import Candidate
+from skibias._choose.plan import INPUT_LEARNER, FitPlan
+from skibias._choose.selection import choose_network
 from skibias._columns import check_column_sizes, check_target_dates, numbers_only
-from skibias._final_training import train_selected
-from skibias._fixed_activation import ACTIVATION_NAMES
 from skibias._learner import ActivationLearner
 from skibias._numbers import check_index, plain_numbers
-from skibias._plan import INPUT_LEARNER, FitPlan
-from skibias._problem import Problem, split_problem
-from skibias._rows import WeightedRows
-from skibias._runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
-from skibias._scaling import SCALINGS, resolve_scaling
-from skibias._selection import choose_network
-from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
-from skibias._spline_activation import SplineActivation
-from skibias._splits import is_splitter
-from skibias._stages import FitRun
-from skibias._targets import TableData, encoded_rows
-from skibias._time_limit import Clock, Cut, warn_of_cuts
-from skibias._typing import OptimizerName, RandomState, Sharing
-from skibias._validation import (
+from skibias._prepare.checks import (
     NamesMissingParts,
     check_given_functions,
     check_groups,
@@ -45,7 +30,22 @@ from skibias._validation import (
     checked_rows,
     plain_clone,
 )
+from skibias._prepare.problem import Problem, split_problem
+from skibias._prepare.rows import WeightedRows
+from skibias._prepare.scaling import SCALINGS, resolve_scaling
+from skibias._prepare.splits import is_splitter
+from skibias._prepare.targets import TableData, encoded_rows
+from skibias._run.checkpoint import check_checkpoint, open_checkpoint
+from skibias._run.clock import Clock, Cut, warn_of_cuts
+from skibias._run.runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
+from skibias._run.stages import FitRun
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
+from skibias._train.calibration import uncalibrated
+from skibias._train.final import train_selected
+from skibias._typing import OptimizerName, RandomState, Sharing
 from skibias.engine.optim import OPTIMIZERS
+from skibias.functions.fixed import ACTIVATION_NAMES
+from skibias.functions.spline import SplineActivation
 
 LEARNING_WIDTH = 64  # of the networks that functions are learned in, at most
 
@@ -182,7 +182,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         device = resolve_device(self.device, owner)
         check_checkpoint(self)
         if self.callbacks:
-            from skibias._callbacks import check_callbacks
+            from skibias._train.callback_checks import check_callbacks
 
             check_callbacks(self.callbacks, owner, bool(self.early_stopping))
         cuts = fit_on_twin(

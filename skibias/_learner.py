@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_X_y
 
-from skibias._candidates import (
+from skibias._choose.candidates import (
     SCALED,
     Ranking,
     all_diverged_message,
@@ -21,25 +21,15 @@ from skibias._candidates import (
     diverged_candidates,
     learned_candidates,
 )
+from skibias._choose.comparison import Comparison, Fold, TrainingPlan, compare
 from skibias._columns import (
     check_column_sizes,
     check_no_missing,
     check_target_dates,
     numbers_only,
 )
-from skibias._comparison import Comparison, Fold, TrainingPlan, compare
-from skibias._encoders import ScaledColumns
-from skibias._learning import Activations, learn
-from skibias._problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, HELD_OUT_FRACTION
-from skibias._rows import WeightedRows, hold_out, subsample
-from skibias._runtime import draw_seed, plain_settings, resolve_device
-from skibias._scaling import SCALINGS
-from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
-from skibias._splits import LearningRows, is_fraction, is_splitter, learning_rows
-from skibias._stages import FitRun
-from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
-from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
-from skibias._validation import (
+from skibias._learn.kinds import Activations, learn
+from skibias._prepare.checks import (
     ACTIVATION_STARTS,
     INPUT_STARTS,
     check_activation_learner,
@@ -50,6 +40,16 @@ from skibias._validation import (
     check_weights,
     plain_clone,
 )
+from skibias._prepare.columns import ScaledColumns
+from skibias._prepare.problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, HELD_OUT_FRACTION
+from skibias._prepare.rows import WeightedRows, hold_out, subsample
+from skibias._prepare.scaling import SCALINGS
+from skibias._prepare.splits import LearningRows, is_fraction, is_splitter, learning_rows
+from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
+from skibias._run.runtime import draw_seed, plain_settings, resolve_device
+from skibias._run.stages import FitRun
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
+from skibias._typing import OptimizerName, RandomState, Sharing, TargetType
 from skibias.engine.episodes import stream
 from skibias.engine.losses import LOSSES
 from skibias.engine.optim import OPTIMIZERS

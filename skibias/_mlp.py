@@ -10,10 +10,10 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
 
 from skibias._base_mlp import BaseLearnedActivationMLP
-from skibias._calibration import fit_calibration
-from skibias._rows import WeightedRows
-from skibias._runtime import plain_settings
-from skibias._time_limit import Cut
+from skibias._prepare.rows import WeightedRows
+from skibias._run.clock import Cut
+from skibias._run.runtime import plain_settings
+from skibias._train.calibration import fit_calibration
 
 _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         Units of each hidden layer; () is a linear model. A layer's input is added to its output

@@ -11,26 +11,17 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skibias._candidates import all_diverged_message, fixed_candidate, learned_inputs
+from skibias._choose.candidates import all_diverged_message, fixed_candidate, learned_inputs
+from skibias._choose.comparison import Comparison, TrainingPlan, compare
 from skibias._columns import (
     check_column_sizes,
     check_no_missing,
     check_target_dates,
     numbers_only,
 )
-from skibias._comparison import Comparison, TrainingPlan, compare
-from skibias._encoders import FixedFunctions, spline_columns
+from skibias._learn.kinds import InputFunctions, LearnedFunctions, learn
 from skibias._learner import ActivationLearner
-from skibias._learning import InputFunctions, LearnedFunctions, learn
-from skibias._problem import HELD_OUT_FRACTION, Problem, split_problem
-from skibias._runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
-from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
-from skibias._spline_activation import SplineActivation
-from skibias._splits import is_splitter
-from skibias._stages import FitRun
-from skibias._targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
-from skibias._typing import RandomState, TargetType
-from skibias._validation import (
+from skibias._prepare.checks import (
     NamesMissingParts,
     check_groups,
     check_numbered_rows,
@@ -40,6 +31,15 @@ from skibias._validation import (
     checked_rows,
     plain_clone,
 )
+from skibias._prepare.columns import FixedFunctions, spline_columns
+from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, split_problem
+from skibias._prepare.splits import is_splitter
+from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
+from skibias._run.runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
+from skibias._run.stages import FitRun
+from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
+from skibias._typing import RandomState, TargetType
+from skibias.functions.spline import SplineActivation
 
 
 class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):

@@ -36,7 +36,7 @@ from skorch.callbacks import (
 from skorch.utils import freeze_parameter
 
 from skibias import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
-from skibias._callbacks import EPOCH_RECORDS
+from skibias._train.callback_checks import EPOCH_RECORDS
 from skibias.callbacks import WeightTrajectory
 
 IRIS = load_iris(return_X_y=True)
@@ -212,7 +212,7 @@ def test_a_schedule_goes_on_after_an_interruption(make, tmp_path, monkeypatch):
             if len(net.history) == 4:
                 raise InterruptedError
 
-    monkeypatch.setattr("skibias._checkpoint.SECONDS_BETWEEN_WRITES", 0.0)
+    monkeypatch.setattr("skibias._run.checkpoint.SECONDS_BETWEEN_WRITES", 0.0)
     whole = fit(make(), max_iter=6)
     with pytest.raises(InterruptedError):
         fit(make(), Interrupt(), max_iter=6, checkpoint=tmp_path)

@@ -24,7 +24,9 @@ from sklearn.exceptions import ConvergenceWarning
 from tables import Report
 from timing import interleave
 
-from skibias import LearnedActivationMLPClassifier, _base_mlp, _selection, _skorch
+from skibias import LearnedActivationMLPClassifier, _base_mlp
+from skibias._choose import selection as _selection
+from skibias._train import skorch_loop as _skorch
 
 N_COLUMNS = 10
 PRODUCT_SIZES, N_PRODUCTS = {"cpu": 1024, "cuda": 8192}, 10

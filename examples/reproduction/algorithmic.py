@@ -20,10 +20,10 @@ from stacks import Evaluation, Predict, Scores, accuracy, make_rows, one_hot
 from torch import Tensor
 
 from skibias import ActivationLearner, SplineActivation
-from skibias._fixed_activation import FixedActivation
 from skibias.datasets import make_algorithmic_task
 from skibias.engine.episodes import Rows
 from skibias.engine.networks import unpack_layers
+from skibias.functions.fixed import FixedActivation
 
 SPLIT_SEED = 0  # one test part for all networks and activations of a task
 REACHED = 0.95  # of the test pairs

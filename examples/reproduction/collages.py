@@ -50,8 +50,8 @@ from sklearn.datasets import load_digits
 from stacks import Training
 
 from skibias import ActivationLearner, SplineActivation
-from skibias._fixed_activation import FixedActivation
 from skibias.datasets import fetch_images, make_collages
+from skibias.functions.fixed import FixedActivation
 
 IMAGE_SETS = {"MNIST": "mnist", "CIFAR-10": "cifar10", "Fashion": "fashion"}
 TILES = ("simple", "complex")

@@ -46,9 +46,9 @@ from sklearn.datasets import load_digits
 from stacks import Network, Training, make_rows, train
 
 from skibias import ActivationLearner, SplineActivation
-from skibias._fixed_activation import FixedActivation
 from skibias.datasets import fetch_images
 from skibias.engine.episodes import Rows
+from skibias.functions.fixed import FixedActivation
 
 FREQUENCIES = (1, 3, 7, 15)  # periods across [-1, 1]
 N_POINTS = 200

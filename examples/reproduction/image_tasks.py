@@ -27,11 +27,11 @@ from sklearn.datasets import load_digits
 from torch import Tensor
 
 from skibias import ActivationLearner, SplineActivation
-from skibias._fixed_activation import FixedActivation
 from skibias.complexity import Paths, sample_paths, tv_complexity
 from skibias.datasets import fetch_images
 from skibias.engine.networks import Functions, Model
 from skibias.engine.training import predict
+from skibias.functions.fixed import FixedActivation
 
 Activation = FixedActivation | SplineActivation
 

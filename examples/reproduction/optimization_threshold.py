@@ -43,8 +43,8 @@ from experiment import Report, add_missing, learned_once, make_parser, parse, pr
 from stacks import Network, Training, make_rows, train
 
 from skibias import ActivationLearner
-from skibias._fixed_activation import FixedActivation
 from skibias.engine.episodes import Rows
+from skibias.functions.fixed import FixedActivation
 
 N_COLUMNS = 5
 NOISE = 0.5  # standard deviation

@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 
 from skibias import SplineActivation
-from skibias._fixed_activation import FixedActivation, network_activation
 from skibias.engine.activations import Activation
 from skibias.engine.episodes import Rows, stream
 from skibias.engine.losses import LOSSES
@@ -26,6 +25,7 @@ from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS, Optimizer, State
 from skibias.engine.steps import Descent, gradient_step
 from skibias.engine.training import StackRows, WeightWindow, epochs, predict
+from skibias.functions.fixed import FixedActivation, network_activation
 
 Predict = Callable[[Tensor], Tensor]  # inputs (n, d) -> outputs (A, n, o)
 Scores = dict[str, Tensor]  # by name, one number per network (A,)

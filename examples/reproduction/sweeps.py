@@ -17,7 +17,7 @@ from experiment import Report, learned_once
 from stacks import Training
 
 from skibias import ActivationLearner, SplineActivation
-from skibias._fixed_activation import FixedActivation
+from skibias.functions.fixed import FixedActivation
 
 COLORS = {"relu": "black", "learned": "tab:red"}
 COLORS |= {"tanh": "tab:blue", "sin": "tab:orange", "hat": "tab:green"}

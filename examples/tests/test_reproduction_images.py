@@ -6,8 +6,8 @@ import torch
 from scripts import check_figure, records_of
 
 from skibias import SplineActivation
-from skibias._fixed_activation import FixedActivation
 from skibias.engine import networks
+from skibias.functions.fixed import FixedActivation
 
 # The commands.
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skibias import SplineActivation
-from skibias._fixed_activation import FixedActivation
+from skibias.functions.fixed import FixedActivation
 
 
 @pytest.fixture

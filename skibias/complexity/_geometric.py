@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from skibias._numbers import check_count, check_positive
-from skibias._runtime import NUMPY_ERRORS, full_precision
+from skibias._run.runtime import NUMPY_ERRORS, full_precision
+from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import random_generator
-from skibias._tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._response import (
     MODULE_ROWS,

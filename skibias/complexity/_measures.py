@@ -12,8 +12,8 @@ from torch import Tensor
 
 from skibias._docstrings import shared_parts
 from skibias._numbers import check_count
-from skibias._runtime import plain_settings
-from skibias._tensors import as_tensor
+from skibias._run.runtime import plain_settings
+from skibias._run.tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._paths import Paths, draw_paths, values_along
 from skibias.complexity._response import find_response

@@ -13,8 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from skibias._columns import check_real
-from skibias._runtime import full_precision
-from skibias._tensors import as_tensor
+from skibias._run.runtime import full_precision
+from skibias._run.tensors import as_tensor
 
 RESPONSE_METHODS = ("decision_function", "predict_proba", "predict")
 CALL = "__call__"  # the response of a callable that has none of the methods

@@ -14,10 +14,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count
-from skibias._runtime import plain_settings
-from skibias._spline_activation import SplineActivation
+from skibias._prepare.checks import checked_rows
+from skibias._run.runtime import plain_settings
 from skibias._transformer import IAFTransformer
-from skibias._validation import checked_rows
+from skibias.functions.spline import SplineActivation
 from skibias.plots._figure import COLOR_MAP, finish, pyplot
 
 DEFAULT_RANGE = (-5.0, 5.0)  # of functions without knots

@@ -14,14 +14,14 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
-from skibias._fitted_networks import FittedNetworks, OneNetwork
 from skibias._numbers import check_count, check_index, check_positive
-from skibias._rows import engine_rows
-from skibias._runtime import plain_settings, side_by_side
+from skibias._prepare.checks import checked_rows
+from skibias._prepare.rows import engine_rows
+from skibias._run.runtime import plain_settings, side_by_side
+from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import random_generator
-from skibias._tensors import as_tensor
+from skibias._train.fitted import FittedNetworks, OneNetwork
 from skibias._typing import RandomState
-from skibias._validation import checked_rows
 from skibias.complexity import sample_paths
 from skibias.engine.landscape import (
     Measure,

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._learner import ActivationLearner
 from skibias._numbers import check_index, check_positive
-from skibias._spline_activation import SplineActivation
+from skibias.functions.spline import SplineActivation
 from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, finish, panels, pyplot
 
 OWNER = "MetaLearningDisplay"

@@ -10,13 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
 from skibias._numbers import check_count, plain_numbers
-from skibias._runtime import draw_seed, plain_settings, progress_bar
+from skibias._run.runtime import draw_seed, plain_settings, progress_bar
+from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import checked_random_state
-from skibias._spline_activation import SplineActivation
-from skibias._tensors import as_tensor
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import (
     chebyshev_basis,
@@ -29,6 +27,8 @@ from skibias.engine.complexity import (
 )
 from skibias.engine.episodes import stream
 from skibias.engine.networks import GATES, forward
+from skibias.functions.fixed import network_activation
+from skibias.functions.spline import SplineActivation
 from skibias.redshift._random_networks import NetworkSettings, draw_networks
 from skibias.redshift._sweep import key_of, sweep_points, sweep_table
 from skibias.redshift._validation import (

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from skibias._fixed_activation import network_activation
 from skibias._frames import import_pandas
 from skibias._numbers import check_count
-from skibias._runtime import draw_seed, plain_settings, progress_bar
+from skibias._run.runtime import draw_seed, plain_settings, progress_bar
 from skibias._sklearn_compat import checked_random_state
-from skibias._spline_activation import SplineActivation
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import lz_phrases
 from skibias.engine.episodes import stream
+from skibias.functions.fixed import network_activation
+from skibias.functions.spline import SplineActivation
 from skibias.redshift._random_transformers import (
     TransformerSettings,
     draw_transformer,

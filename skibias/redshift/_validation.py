@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from skibias._fixed_activation import FixedActivation
 from skibias._numbers import is_real, plain_numbers
 from skibias._sequences import members
-from skibias._spline_activation import SplineActivation
 from skibias.engine.activations import FIXED_FUNCTIONS
+from skibias.functions.fixed import FixedActivation
+from skibias.functions.spline import SplineActivation
 
 ACTIVATIONS = tuple(name for name in FIXED_FUNCTIONS if name != "identity")
 

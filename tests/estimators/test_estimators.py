@@ -25,15 +25,15 @@ from skibias import (
     LearnedActivationMLPRegressor,
     SplineActivation,
 )
-from skibias._candidates import usual_candidates
-from skibias._comparison import Comparison, TrainingPlan, compare
-from skibias._plan import FitPlan, NetworkPlan, trained_channels
-from skibias._problem import split_problem
-from skibias._runtime import one_thread
-from skibias._scaling import SCALINGS, make_scaler
-from skibias._selection import comparison_folds
-from skibias._stages import FitRun
-from skibias._targets import TableData, encoded_rows
+from skibias._choose.candidates import usual_candidates
+from skibias._choose.comparison import Comparison, TrainingPlan, compare
+from skibias._choose.plan import FitPlan, NetworkPlan, trained_channels
+from skibias._choose.selection import comparison_folds
+from skibias._prepare.problem import split_problem
+from skibias._prepare.scaling import SCALINGS, make_scaler
+from skibias._prepare.targets import TableData, encoded_rows
+from skibias._run.runtime import one_thread
+from skibias._run.stages import FitRun
 
 QUICK = ActivationLearner(n_outer_steps=3, n_restarts=2, horizon=6, hidden_layer_sizes=(8,))
 

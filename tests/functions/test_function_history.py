@@ -12,10 +12,10 @@ from skibias import (
     IAFTransformer,
     LearnedActivationMLPClassifier,
     SplineActivation,
-    _stacks,
 )
-from skibias._function_history import FunctionHistory
+from skibias._learn import restarts as _stacks
 from skibias.engine.networks import Functions
+from skibias.functions.history import FunctionHistory
 
 KNOTS = [np.array([0.0, 1.0, 2.0]), np.array([0.0, 5.0])]
 HEIGHTS = np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)

@@ -11,8 +11,8 @@ import torch
 from sklearn.base import clone
 
 from skibias import LearnedActivationMLPClassifier, SplineActivation
-from skibias._encoders import spline_columns
-from skibias._fixed_activation import FixedActivation
+from skibias._prepare.columns import spline_columns
+from skibias.functions.fixed import FixedActivation
 
 X = np.linspace(-4, 4, 201)
 

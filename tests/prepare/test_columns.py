@@ -17,7 +17,7 @@ from skibias import (
     LearnedActivationMLPRegressor,
     SplineActivation,
 )
-from skibias._targets import value_encoding
+from skibias._prepare.targets import value_encoding
 from skibias.complexity import (
     axis_sharpness,
     geometric_complexity,

@@ -16,14 +16,14 @@ from skibias import (
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
 )
-from skibias._rows import (
+from skibias._prepare.rows import (
     WeightedRows,
     held_out_rows,
     hold_out,
     in_canonical_order,
     row_hashes,
 )
-from skibias._targets import TableData, encoded_rows, value_encoding
+from skibias._prepare.targets import TableData, encoded_rows, value_encoding
 
 LINEAR = {"hidden_layer_sizes": (), "input_activations": None}
 NARROW = {"hidden_layer_sizes": (32,), "activation": "relu", "input_activations": None}

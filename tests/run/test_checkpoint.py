@@ -24,8 +24,8 @@ from skibias import (
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
 )
-from skibias._checkpoint import StageFiles, fit_digest
-from skibias._targets import TableData
+from skibias._prepare.targets import TableData
+from skibias._run.checkpoint import StageFiles, fit_digest
 
 LEARNER = ActivationLearner(n_outer_steps=5, n_restarts=2, horizon=10, hidden_layer_sizes=(8,))
 SAME = {"device": "cpu"}  # where equal fits are equal to the last bit

@@ -5,17 +5,18 @@ import pytest
 import torch
 from sklearn.datasets import make_classification
 
-from skibias import ActivationLearner, LearnedActivationMLPClassifier, _stacks
-from skibias._candidates import usual_candidates
-from skibias._encoders import ScaledColumns
-from skibias._learning import Activations, learn
-from skibias._plan import FitPlan, batch_rows
-from skibias._problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, split_problem
-from skibias._rows import subsample
-from skibias._runtime import in_chunks, one_thread
-from skibias._selection import choose_network
-from skibias._stages import FitRun
-from skibias._targets import TableData, encoded_rows
+from skibias import ActivationLearner, LearnedActivationMLPClassifier
+from skibias._choose.candidates import usual_candidates
+from skibias._choose.plan import FitPlan, batch_rows
+from skibias._choose.selection import choose_network
+from skibias._learn import restarts as _stacks
+from skibias._learn.kinds import Activations, learn
+from skibias._prepare.columns import ScaledColumns
+from skibias._prepare.problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, split_problem
+from skibias._prepare.rows import subsample
+from skibias._prepare.targets import TableData, encoded_rows
+from skibias._run.runtime import in_chunks, one_thread
+from skibias._run.stages import FitRun
 from skibias.engine.schedules import SCHEDULES
 
 OUT_OF_MEMORY = [

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier
-from skibias._runtime import (
+from skibias._run.runtime import (
     draw_seed,
     one_thread,
     raise_if_cancelled,

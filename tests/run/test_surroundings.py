@@ -28,11 +28,10 @@ from skibias import (
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
     SplineActivation,
-    _runtime,
 )
-from skibias._fixed_activation import FixedActivation
-from skibias._runtime import one_thread
-from skibias._tensors import as_tensor
+from skibias._run import runtime as _runtime
+from skibias._run.runtime import one_thread
+from skibias._run.tensors import as_tensor
 from skibias.callbacks import WeightTrajectory
 from skibias.complexity import (
     axis_sharpness,
@@ -41,6 +40,7 @@ from skibias.complexity import (
     geometric_complexity,
     tv_complexity,
 )
+from skibias.functions.fixed import FixedActivation
 from skibias.plots import ActivationDisplay, FunctionSliceDisplay, LandscapeDisplay
 from skibias.redshift import complexity_sweep, grid_complexity, transformer_sweep
 

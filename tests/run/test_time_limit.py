@@ -17,8 +17,8 @@ from skibias import (
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
 )
-from skibias._stages import FitRun
-from skibias._time_limit import Clock, Cut, Deadline, most_cut
+from skibias._run.clock import Clock, Cut, Deadline, most_cut
+from skibias._run.stages import FitRun
 
 LEARNER = ActivationLearner(n_outer_steps=6, n_restarts=2, horizon=30, hidden_layer_sizes=(8,))
 ESTIMATORS = [LearnedActivationMLPClassifier, LearnedActivationMLPRegressor]

@@ -8,8 +8,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.metrics import log_loss
 
 from skibias import LearnedActivationMLPClassifier
-from skibias._calibration import TEMPERATURE_SPREAD, Calibration, fit_calibration, uncalibrated
-from skibias._targets import class_encoding
+from skibias._prepare.targets import class_encoding
+from skibias._train.calibration import (
+    TEMPERATURE_SPREAD,
+    Calibration,
+    fit_calibration,
+    uncalibrated,
+)
 
 
 def logits_of(probabilities):

@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from skibias._runtime import (
+from skibias._run.clock import Cut, Deadline, most_cut
+from skibias._run.runtime import (
     count_workers,
     in_chunks,
     memory_budget,
     progress_bar,
     side_by_side,
 )
-from skibias._stages import StageRun
-from skibias._time_limit import Cut, Deadline, most_cut
+from skibias._run.stages import StageRun
 from skibias.engine import splines
 from skibias.engine.metalearn import Task, select_restarts
 from skibias.engine.networks import Functions

@@ -13,9 +13,9 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 
-from skibias._checkpoint import StageFiles
-from skibias._targets import TargetEncoding
-from skibias._time_limit import Deadline
+from skibias._prepare.targets import TargetEncoding
+from skibias._run.checkpoint import StageFiles
+from skibias._run.clock import Deadline
 from skibias.engine.episodes import Rows
 from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model

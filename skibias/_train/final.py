@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from skibias._candidates import all_diverged_message
-from skibias._fitted_networks import FittedNetworks
-from skibias._fixed_activation import network_activation
-from skibias._plan import FitPlan, batch_rows
-from skibias._problem import Problem
-from skibias._rows import take_rows
-from skibias._runtime import worker_threads
-from skibias._selection import Selection
-from skibias._stages import FitRun, StageRun
-from skibias._tensors import as_tensor
-from skibias._time_limit import Cut
+from skibias._choose.candidates import all_diverged_message
+from skibias._choose.plan import FitPlan, batch_rows
+from skibias._choose.selection import Selection
+from skibias._prepare.problem import Problem
+from skibias._prepare.rows import take_rows
+from skibias._run.clock import Cut
+from skibias._run.runtime import worker_threads
+from skibias._run.stages import FitRun, StageRun
+from skibias._run.tensors import as_tensor
+from skibias._train.fitted import FittedNetworks
 from skibias.engine.episodes import stream
 from skibias.engine.networks import Architecture, Model, add_to_outputs
+from skibias.functions.fixed import network_activation
 
 
 class TrainedNetworks(NamedTuple):
@@ -47,7 +47,7 @@ def train_selected(
     ValueError
         If no epoch comes to a finite loss.
     """
-    from skibias._skorch import train_networks
+    from skibias._train.skorch_loop import train_networks
 
     stage = run.stage("training")
     encoder, activations = selection.encoder, selection.candidate.activations
@@ -97,7 +97,7 @@ def _settings(
     callbacks: list | None,
     verbose: int,
 ) -> Any:
-    from skibias._skorch import FinalSettings
+    from skibias._train.skorch_loop import FinalSettings
 
     return FinalSettings(
         encoding=problem.encoding,

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from skibias._checkpoint import Checkpoint, StageFiles
-from skibias._time_limit import Clock, Cut, Deadline
+from skibias._run.checkpoint import Checkpoint, StageFiles
+from skibias._run.clock import Clock, Cut, Deadline
 
 
 class Stage(NamedTuple):

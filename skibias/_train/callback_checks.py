@@ -26,7 +26,7 @@ from skorch.callbacks import (
 from skorch.utils import freeze_parameter
 
 from skibias._numbers import is_whole
-from skibias._skorch_net import EngineOptimizer
+from skibias._train.skorch_net import EngineOptimizer
 
 WEIGHTS = "weights"  # the one parameter of the module that is trained
 # Of skorch's own callbacks and those of the final training.

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from skibias._columns import check_real, numbers_only
 from skibias._immutable import Immutable
 from skibias._numbers import check_count, check_positive, is_real
-from skibias._tensors import as_tensor, on_array
+from skibias._run.tensors import as_tensor, on_array
 from skibias.engine import splines
 
 # Knots whose spacing varies by less than this, relatively, are looked up by arithmetic.

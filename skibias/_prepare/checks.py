@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_dat
 from skibias._columns import numbers_only
 from skibias._numbers import is_real, is_whole, plain_numbers
 from skibias._sklearn_compat import check_feature_names, check_sample_weight, feature_names_of
-from skibias._spline_activation import SplineActivation
+from skibias.functions.spline import SplineActivation
 
 ACTIVATION_STARTS = ("auto", "relu", "zeros")
 PARTS = {"learner": "ActivationLearner", "input_activations": "IAFTransformer"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from skibias._candidates import (
+from skibias._choose.candidates import (
     PREFACTORS,
     Candidate,
     fixed_candidate,
@@ -13,8 +13,8 @@ from skibias._candidates import (
     linear_candidate,
     usual_candidates,
 )
-from skibias._spline_activation import SplineActivation
 from skibias.engine.activations import Activation
+from skibias.functions.spline import SplineActivation
 
 MIN_LEARNING_ROWS = 100  # with fewer, "auto" learns nothing
 # Of functions that networks go on training.

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from skibias._encoders import ColumnEncoder, ScaledColumns
-from skibias._rows import WeightedRows, engine_rows, hold_out, subsample, take_rows
-from skibias._splits import LearningRows, is_splitter, learning_rows
-from skibias._targets import TargetEncoding
-from skibias._tensors import as_tensor
+from skibias._prepare.columns import ColumnEncoder, ScaledColumns
+from skibias._prepare.rows import WeightedRows, engine_rows, hold_out, subsample, take_rows
+from skibias._prepare.splits import LearningRows, is_splitter, learning_rows
+from skibias._prepare.targets import TargetEncoding
+from skibias._run.tensors import as_tensor
 from skibias.engine.episodes import Rows
 
 # Rows that learning and choosing look at; the cost of both does not grow beyond them.

@@ -16,16 +16,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skibias._candidates import Candidate
-from skibias._encoders import ColumnEncoder
-from skibias._fixed_activation import FixedActivation, network_activation
-from skibias._plan import FitPlan, NetworkPlan, batch_rows
-from skibias._rows import WeightedRows, engine_rows
-from skibias._runtime import count_at_once, in_chunks, raise_if_cancelled, side_by_side
-from skibias._stages import StageRun
-from skibias._targets import TargetEncoding
-from skibias._tensors import as_tensor
-from skibias._time_limit import Cut, most_cut
+from skibias._choose.candidates import Candidate
+from skibias._choose.plan import FitPlan, NetworkPlan, batch_rows
+from skibias._prepare.columns import ColumnEncoder
+from skibias._prepare.rows import WeightedRows, engine_rows
+from skibias._prepare.targets import TargetEncoding
+from skibias._run.clock import Cut, most_cut
+from skibias._run.runtime import count_at_once, in_chunks, raise_if_cancelled, side_by_side
+from skibias._run.stages import StageRun
+from skibias._run.tensors import as_tensor
 from skibias.engine import splines
 from skibias.engine.activations import fixed_activation
 from skibias.engine.episodes import Rows, chances, stream
@@ -45,6 +44,7 @@ from skibias.engine.training import (
     TrainingSettings,
     training_steps,
 )
+from skibias.functions.fixed import FixedActivation, network_activation
 
 SCREENING_WIDTH = 64  # learned functions carry over to wider networks (Teney et al. 2025, 3.3)
 # At the rate of wide networks, narrow ones are far from trained after so few steps, and the

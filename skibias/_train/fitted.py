@@ -16,11 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skibias._encoders import ColumnEncoder
-from skibias._fixed_activation import LayerActivations, network_activation
-from skibias._spline_activation import SplineActivation
-from skibias._targets import TargetEncoding
-from skibias._tensors import as_tensor
+from skibias._prepare.columns import ColumnEncoder
+from skibias._prepare.targets import TargetEncoding
+from skibias._run.tensors import as_tensor
 from skibias.engine.activations import Activation
 from skibias.engine.networks import (
     INPUT_RATE,
@@ -30,6 +28,8 @@ from skibias.engine.networks import (
     representations,
 )
 from skibias.engine.training import PREDICTED_VALUES, predict
+from skibias.functions.fixed import LayerActivations, network_activation
+from skibias.functions.spline import SplineActivation
 
 
 class OneNetwork(NamedTuple):

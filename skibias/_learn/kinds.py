@@ -16,15 +16,13 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 
-from skibias._encoders import ColumnEncoder, TrainedFunctions
-from skibias._function_history import FunctionHistory
-from skibias._rows import engine_rows
-from skibias._spline_activation import SplineActivation
-from skibias._splits import LearningRows
-from skibias._stacks import run_schedule
-from skibias._stages import StageRun
-from skibias._tensors import as_tensor
-from skibias._time_limit import Cut
+from skibias._learn.restarts import run_schedule
+from skibias._prepare.columns import ColumnEncoder, TrainedFunctions
+from skibias._prepare.rows import engine_rows
+from skibias._prepare.splits import LearningRows
+from skibias._run.clock import Cut
+from skibias._run.stages import StageRun
+from skibias._run.tensors import as_tensor
 from skibias.engine import splines
 from skibias.engine.activations import Activation, fixed_activation
 from skibias.engine.episodes import chances
@@ -33,6 +31,8 @@ from skibias.engine.metalearn import MetaSettings, Task
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.schedules import SCHEDULES, ScheduleSettings
+from skibias.functions.history import FunctionHistory
+from skibias.functions.spline import SplineActivation
 
 CLOSEST_KNOTS = 1e-290  # slopes between knots further apart than this stay finite
 

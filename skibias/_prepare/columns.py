@@ -19,11 +19,11 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from skibias._scaling import make_scaler
-from skibias._spline_activation import SplineActivation
-from skibias._tensors import BLOCK_VALUES, as_tensor, fill_blocks
+from skibias._prepare.scaling import make_scaler
+from skibias._run.tensors import BLOCK_VALUES, as_tensor, fill_blocks
 from skibias.engine.networks import Architecture, Functions
 from skibias.engine.splines import ColumnSplines, evaluate_columns
+from skibias.functions.spline import SplineActivation
 
 
 class ColumnEncoder:

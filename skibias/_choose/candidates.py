@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from skibias._fixed_activation import FixedActivation, LayerActivations
-from skibias._learning import LearnedFunctions
-from skibias._spline_activation import SplineActivation
-from skibias._time_limit import Cut
+from skibias._learn.kinds import LearnedFunctions
+from skibias._run.clock import Cut
+from skibias.functions.fixed import FixedActivation, LayerActivations
+from skibias.functions.spline import SplineActivation
 
 PREFACTORS = (1.0, 2.0, 4.0, 8.0)  # of tanh under "auto"
 SCALED = "scaled"  # name of the columns that are only scaled

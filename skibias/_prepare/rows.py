@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from skibias._tensors import as_tensor
+from skibias._run.tensors import as_tensor
 from skibias.engine.episodes import Rows, split_groups, stream
 
 # Rows are heavy that weigh so many times as much as their class in the mean, and of which fewer

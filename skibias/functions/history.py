@@ -7,7 +7,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from skibias._spline_activation import SplineActivation
+from skibias.functions.spline import SplineActivation
 
 Snapshot = list[list[SplineActivation]]  # per restart: per layer, or per column
 

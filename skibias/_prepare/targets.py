@@ -11,7 +11,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import type_of_target
 
 from skibias._numbers import is_real
-from skibias._rows import WeightedRows, in_canonical_order
+from skibias._prepare.rows import WeightedRows, in_canonical_order
 
 # Share of the range of values that they are scaled by at least: less is that of heavy rows beside
 # which the others weigh nothing, and whose own values would then be too large for the networks.

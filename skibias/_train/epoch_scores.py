@@ -11,7 +11,7 @@ from sklearn.metrics import check_scoring
 from skorch import NeuralNet
 from skorch.callbacks import Callback, EpochScoring
 
-from skibias._targets import TargetEncoding
+from skibias._prepare.targets import TargetEncoding
 
 
 class HeldOutScores(Callback):

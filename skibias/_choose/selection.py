@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from skibias._candidates import (
+from skibias._choose.candidates import (
     SCALED,
     Candidate,
     Ranking,
@@ -20,14 +20,14 @@ from skibias._candidates import (
     learned_candidates,
     learned_inputs,
 )
-from skibias._comparison import Comparison, Fold, Losses, TrainingPlan, compare
-from skibias._encoders import ColumnEncoder, FixedFunctions, TrainedFunctions
-from skibias._learning import Activations, FunctionKind, InputFunctions, LearnedFunctions, learn
-from skibias._plan import FitPlan
-from skibias._problem import Problem
-from skibias._runtime import count_workers, side_by_side
-from skibias._stages import FitRun
-from skibias._time_limit import Cut
+from skibias._choose.comparison import Comparison, Fold, Losses, TrainingPlan, compare
+from skibias._choose.plan import FitPlan
+from skibias._learn.kinds import Activations, FunctionKind, InputFunctions, LearnedFunctions, learn
+from skibias._prepare.columns import ColumnEncoder, FixedFunctions, TrainedFunctions
+from skibias._prepare.problem import Problem
+from skibias._run.clock import Cut
+from skibias._run.runtime import count_workers, side_by_side
+from skibias._run.stages import FitRun
 from skibias.engine.episodes import stream
 
 N_FOLDS = 5  # of the comparison with few rows

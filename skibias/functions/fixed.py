@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from skibias._immutable import Immutable
-from skibias._spline_activation import SplineActivation
-from skibias._tensors import on_array
+from skibias._run.tensors import on_array
 from skibias.engine.activations import FIXED_FUNCTIONS, Activation, fixed_activation
+from skibias.functions.spline import SplineActivation
 
 ACTIVATION_NAMES = ("relu", "gelu", "tanh", "sin", "hat")
 

@@ -11,16 +11,16 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 from torch import Tensor
 
-from skibias._epoch_scores import HeldOutScores, epoch_scorings
-from skibias._runtime import progress_bar
-from skibias._skorch_net import (
+from skibias._run.clock import Cut
+from skibias._run.runtime import progress_bar
+from skibias._train.epoch_scores import HeldOutScores, epoch_scorings
+from skibias._train.skorch_net import (
     FinalSettings,
     NetworkStack,
     compose_net,
     has_stopped_early,
     schedules,
 )
-from skibias._time_limit import Cut
 from skibias.engine.episodes import Rows, chances
 from skibias.engine.losses import LOSSES, STOPPING_LOSSES, training_loss
 from skibias.engine.networks import Functions, Model

@@ -10,11 +10,11 @@ from sklearn.utils import check_X_y
 from torch import Tensor
 
 from skibias._columns import check_target_dates, numbers_only
-from skibias._encoders import ScaledColumns
 from skibias._numbers import is_real, is_whole
-from skibias._rows import WeightedRows
-from skibias._targets import TargetEncoding
-from skibias._tensors import as_tensor
+from skibias._prepare.columns import ScaledColumns
+from skibias._prepare.rows import WeightedRows
+from skibias._prepare.targets import TargetEncoding
+from skibias._run.tensors import as_tensor
 from skibias.engine.episodes import Split, SplitSampler, listed_splits, random_split
 
 

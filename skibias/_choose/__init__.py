@@ -1,0 +1,1 @@
+"""What a fit compares, and how it chooses."""

@@ -1,0 +1,1 @@
+"""Learning functions by bi-level optimisation."""

@@ -1,0 +1,1 @@
+"""From a table as it is given to rows, columns and targets as the engine reads them."""

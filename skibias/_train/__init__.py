@@ -1,0 +1,1 @@
+"""The final training, and the networks that it leaves."""

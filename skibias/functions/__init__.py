@@ -1,0 +1,1 @@
+"""Functions of one number as objects: splines that were learned, and functions by name."""
