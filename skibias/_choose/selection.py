@@ -27,7 +27,7 @@ from skibias._prepare.columns import ColumnEncoder, FixedFunctions, TrainedFunct
 from skibias._prepare.problem import Problem
 from skibias._run.clock import Cut
 from skibias._run.runtime import count_workers, side_by_side
-from skibias._run.stages import FitRun
+from skibias._run.stages import FitRun, StageRun
 from skibias.engine.episodes import stream
 
 N_FOLDS = 5  # of the comparison with few rows
@@ -95,7 +95,9 @@ def _learn_side_by_side(
     return {kind.part: own for (kind, _), own in zip(wanted, found, strict=True)}
 
 
-def _learn(kind, learner, problem: Problem, device, stage) -> LearnedFunctions:
+def _learn(
+    kind: FunctionKind, learner: Any, problem: Problem, device: torch.device, stage: StageRun
+) -> LearnedFunctions:
     data = problem.learning_rows(learner)
     return stage.result(lambda: learn(kind, learner, [data], problem.seed, device, stage))
 

@@ -92,8 +92,9 @@ class Activations(FunctionKind):
     def start(self, learner: Any) -> Start:
         n_restarts = learner.n_restarts
         counts = per_restart(_resolve(learner.n_knots, self.n_knots), n_restarts)
+        low, high = map(float, learner.domain)
         grid = splines.stack_grids(
-            [splines.uniform_grid(*map(float, learner.domain), int(count)) for count in counts]
+            [splines.uniform_grid(low, high, int(count)) for count in counts]
         )
         starts = per_restart(_resolve(learner.init, ("relu", "zeros")), n_restarts)
         knots = splines.grid_knots(grid, max(counts))
@@ -263,7 +264,7 @@ def _start_values(start: Any, knots: torch.Tensor) -> torch.Tensor:
     return as_tensor(heights, knots.dtype)
 
 
-def quantile_knots(X, n_knots):
+def quantile_knots(X: np.ndarray, n_knots: int) -> list[np.ndarray]:
     """Return increasing knots for each column: its distinct quantiles, at most ``n_knots``.
 
     A constant column gets a second knot above its value. Of quantiles that lie so close that a
@@ -275,7 +276,7 @@ def quantile_knots(X, n_knots):
     return [k if len(k) > 1 else np.array([k[0], k[0] + max(1.0, abs(k[0]))]) for k in knots]
 
 
-def identity_values(knots: Sequence[np.ndarray], width, scaling):
+def identity_values(knots: Sequence[np.ndarray], width: int, scaling: str) -> np.ndarray:
     """Return (d, width, 1) heights that scale a column to [-1, 1] (Teney et al. 2025, section 3.3).
 
     ``scaling`` "minmax" is linear; "quantile" spreads the knots, which are quantiles, evenly.
@@ -287,7 +288,7 @@ def identity_values(knots: Sequence[np.ndarray], width, scaling):
     return values
 
 
-def ramp_values(knots: Sequence[np.ndarray], width, n_channels):
+def ramp_values(knots: Sequence[np.ndarray], width: int, n_channels: int) -> np.ndarray:
     """Return (d, width, n_channels) heights of a piecewise-linear encoding (Gorishniy et al. 2022).
 
     Channel k rises from -1 to 1 over the k-th of ``n_channels`` runs of knots, and is flat

@@ -174,7 +174,9 @@ class FunctionsByNetwork(ColumnEncoder):
         ]
 
 
-def spline_columns(X, activations: Sequence[SplineActivation], n_threads=1):
+def spline_columns(
+    X: np.ndarray, activations: Sequence[SplineActivation], n_threads: int = 1
+) -> np.ndarray:
     """Apply one function per column and return their channels side by side, (n, channels)."""
     n_channels = np.array([activation.n_channels or 1 for activation in activations])
     values = np.empty((len(X), n_channels.sum()))
@@ -192,7 +194,9 @@ def spline_columns(X, activations: Sequence[SplineActivation], n_threads=1):
     return values
 
 
-def _column_group(activations, n_channels, columns):
+def _column_group(
+    activations: Sequence[SplineActivation], n_channels: np.ndarray, columns: np.ndarray
+) -> tuple[ColumnSplines, Any, Any]:
     """Return the functions of columns with as many channels each, those columns, their channels.
 
     Where these are all, they are slices, which copy nothing.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
@@ -18,14 +20,14 @@ ROUNDING = 1e-12  # relative to a value: not more than errors of its last digits
 MAX_QUANTILES = 1000
 
 
-def resolve_scaling(scaling, is_classification):
+def resolve_scaling(scaling: str | None, is_classification: bool) -> str | None:
     """Return the scaling that "auto" stands for."""
     if scaling != "auto":
         return scaling
     return "quantile" if is_classification else "robust"
 
 
-def make_scaler(scaling, n_rows):
+def make_scaler(scaling: str | None, n_rows: int) -> Any:
     """Return an unfitted scaler of columns.
 
     Parameters
@@ -59,14 +61,14 @@ class _RobustScaler(RobustScaler):
     other values may then be too small to be seen or, clipped softly, all alike.
     """
 
-    def fit(self, X, y=None):
+    def fit(self, X: np.ndarray, y: Any = None) -> _RobustScaler:
         super().fit(X)
         quartiles = np.quantile(X, (0.25, 0.75), axis=0)
         self.scale_ = np.array(list(map(_spread, X.T, self.center_, *quartiles)))
         return self
 
 
-def _spread(x, median, low, high) -> float:
+def _spread(x: np.ndarray, median: float, low: float, high: float) -> float:
     """Return the quartiles' distance, or the median distance of the values beside the median."""
     rounding = ROUNDING * abs(median)  # what may be left of a constant that was computed
     if high - low > rounding:
@@ -76,6 +78,6 @@ def _spread(x, median, low, high) -> float:
     return np.median(others) if len(others) else 1.0
 
 
-def _soft_clip(x):
+def _soft_clip(x: np.ndarray) -> np.ndarray:
     """Map the line to (-limit, limit), slope 1 at zero (Holzmüller et al. 2024)."""
     return x / np.hypot(1, x / SOFT_LIMIT)

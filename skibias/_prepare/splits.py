@@ -47,8 +47,8 @@ def learning_rows(
         rows = rows.append(*_outside_rows(validation, rows, encoding))
         split = listed_splits([_index_split(np.arange(n_rows), np.arange(n_rows, len(rows.X)))])
     elif is_fraction(validation):
-        groups = None if groups is None else as_tensor(groups)
-        split = random_split(n_rows, validation, groups)
+        numbers = None if groups is None else as_tensor(groups)
+        split = random_split(n_rows, validation, numbers)
     else:
         splits = _splits(validation, rows, is_classification=encoding.classes is not None)
         _check_splits(splits, n_rows)

@@ -126,7 +126,7 @@ class FittedNetworks(NamedTuple):
 
     def hidden(self, X: np.ndarray, layer: int) -> np.ndarray:
         """Return what a hidden layer computes, the networks' units (n, E * h) side by side."""
-        found = self._representations(X, self._model().activation)
+        found = self._representations(X, self._activation())
         return torch.cat(list(found[1:][layer]), dim=1).numpy()
 
     def pre_activations(self, X: np.ndarray, network: int = 0) -> list[np.ndarray]:
