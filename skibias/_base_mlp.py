@@ -297,7 +297,8 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:
         """Return the networks' mean outputs (n, o)."""
-        return self.networks_.outputs(checked_rows(self, X))
+        X = checked_rows(self, X)
+        return self.networks_.outputs(X)
 
     @plain_settings()
     def hidden_representation(self, X: ArrayLike, layer: int = -1) -> np.ndarray:

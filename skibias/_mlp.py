@@ -200,7 +200,8 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        return self._calibration_.probabilities(self._outputs(X))
+        outputs = self._outputs(X)
+        return self._calibration_.probabilities(outputs)
 
     @plain_settings()
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -264,7 +265,8 @@ class LearnedActivationMLPRegressor(RegressorMixin, BaseLearnedActivationMLP):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs), as y in `fit`
         """
-        values = self.networks_.encoding.decode(self._outputs(X))
+        outputs = self._outputs(X)
+        values = self.networks_.encoding.decode(outputs)
         return values[:, 0] if self._one_dimensional_ else values
 
     def _evaluate(self, held_out: WeightedRows) -> None:
