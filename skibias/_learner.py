@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from copy import copy
+from collections.abc import Callable, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple
 
@@ -39,6 +38,7 @@ from skibias._prepare.checks import (
     check_outside_names,
     check_weights,
     plain_clone,
+    with_listed_splits,
 )
 from skibias._prepare.columns import ScaledColumns
 from skibias._prepare.problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, HELD_OUT_FRACTION
@@ -286,7 +286,7 @@ class ActivationLearner(BaseEstimator):
         TypeError
             If y is missing.
         """
-        learner = _with_listed_splits(self)
+        learner = with_listed_splits(self)
         check_learner(learner)
         check_activation_learner(learner)
         learner = plain_clone(learner)
@@ -326,15 +326,6 @@ class _Task(NamedTuple):
             self.rows, encoding, encoders, self.folds, plan, seed, run.device
         )
         return compare(candidates, comparison, run.stage("comparison")).values
-
-
-def _with_listed_splits(learner):
-    """Return the learner with the splits of an iterator in a list, which can be read again."""
-    if not isinstance(learner.validation, Iterator):
-        return learner
-    listed = copy(learner)  # `clone` would copy the iterator, which cannot be done
-    listed.validation = list(learner.validation)
-    return listed
 
 
 def _tasks(X, y, sample_weight, groups):

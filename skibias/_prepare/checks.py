@@ -82,6 +82,15 @@ def plain_clone(estimator):
     return own.set_params(**{name: plain_numbers(value) for name, value in parameters.items()})
 
 
+def with_listed_splits(learner):
+    """Return the learner with the splits of an iterator in a list, which can be read again."""
+    if not isinstance(learner.validation, Iterator):
+        return learner
+    listed = copy(learner)  # `clone` would copy the iterator, which cannot be done
+    listed.validation = list(learner.validation)
+    return listed
+
+
 def check_learner(learner) -> None:
     """Raise ValueError or TypeError unless the learner's parameters can be used."""
     learner._validate_params()

@@ -16,7 +16,7 @@ def small(estimator_class):
     learner = ActivationLearner(n_outer_steps=3, n_restarts=1, horizon=6)
     if estimator_class is IAFTransformer:
         return IAFTransformer(learner)
-    return estimator_class((16,), learner=learner, max_iter=300, learning_rate=0.01)
+    return estimator_class((16,), learner=learner, max_iter=20, learning_rate=0.03)
 
 
 ESTIMATORS = [LearnedActivationMLPClassifier, LearnedActivationMLPRegressor, IAFTransformer]
