@@ -5,6 +5,7 @@ Notation: T epochs, g and h points along the two directions, P weights.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -160,24 +161,11 @@ class LandscapeDisplay:
             else:
                 states = np.stack([epoch[network] for epoch in trajectory.trajectory_])
                 plane = _principal_plane(one, states, n_steps)
-            measures = [
-                _loss(networks, one, X, y, n_rows, random),
-                _variation(
-                    networks,
-                    one,
-                    sample_paths(X, y, n_paths=n_paths, random_state=random),
-                    n_points,
-                ),
-            ]
-            loss, complexity = side_by_side(
-                [
-                    partial(
-                        over_plane, own, one.weights, plane.directions, plane.first, plane.second
-                    )
-                    for own in measures
-                ],
-                n_threads,
-            )
+            loss_of = _loss(networks, one, X, y, n_rows, random)
+            paths = sample_paths(X, y, n_paths=n_paths, random_state=random)
+            variation_of = _variation(networks, one, paths, n_points)
+            measured = [plane.measured(one, own) for own in (loss_of, variation_of)]
+            loss, complexity = side_by_side(measured, n_threads)
         return cls(
             plane.first.numpy(),
             plane.second.numpy(),
@@ -236,6 +224,10 @@ class _Plane(NamedTuple):
     second: torch.Tensor  # (h,)
     trajectory: np.ndarray | None  # (T, 2)
     labels: tuple[str, str]
+
+    def measured(self, one: OneNetwork, measure: Measure) -> Callable[[], torch.Tensor]:
+        """Return the call that evaluates a measure all over the plane through a network."""
+        return partial(over_plane, measure, one.weights, self.directions, self.first, self.second)
 
 
 def _check_estimator(estimator) -> None:
