@@ -47,6 +47,11 @@ def learning_rows(
         rows = rows.append(*_outside_rows(validation, rows, encoding))
         split = listed_splits([_index_split(np.arange(n_rows), np.arange(n_rows, len(rows.X)))])
     elif is_fraction(validation):
+        if groups is not None and groups.max() == 0:
+            raise ValueError(
+                "The 'groups' parameter must leave learning at least two groups of rows, beside those "
+                "that are held out. Got one instead."
+            )
         numbers = None if groups is None else as_tensor(groups)
         split = random_split(n_rows, validation, numbers)
     else:

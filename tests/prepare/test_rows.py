@@ -569,3 +569,10 @@ def test_a_list_of_data_sets_has_no_groups():
     X, y, groups = grouped()
     with pytest.raises(ValueError, match="'groups' parameter of learn must be None without y"):
         QUICK_LEARNER.learn([(X, y)], groups=groups)
+
+
+def test_one_group_that_is_left_to_learn_from_is_refused_by_name():
+    X, y = np.arange(3.0)[:, None], np.array([0, 0, 1])
+    model = LearnedActivationMLPClassifier((4,), activation="learned", learner=QUICK_LEARNER)
+    with pytest.raises(ValueError, match=r"'groups' parameter must leave learning .* two groups"):
+        model.fit(X, y, sample_weight=[0, 1, 1], groups=[0, 1, 2])
