@@ -49,8 +49,8 @@ def learning_rows(
     elif is_fraction(validation):
         if groups is not None and groups.max() == 0:
             raise ValueError(
-                "The 'groups' parameter must leave learning at least two groups of rows, beside those "
-                "that are held out. Got one instead."
+                "The 'groups' parameter must leave learning at least two groups of rows, beside "
+                "those that are held out. Got one instead."
             )
         numbers = None if groups is None else as_tensor(groups)
         split = random_split(n_rows, validation, numbers)
