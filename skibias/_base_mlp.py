@@ -289,10 +289,12 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
 
     @property
     def input_activations_(self) -> list[SplineActivation] | None:
+        """Functions of the input columns."""
         return self.networks_.input_functions()
 
     @property
     def weights_(self) -> np.ndarray:
+        """Weights and biases of every network's layers."""
         return self.networks_.layer_weights
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:

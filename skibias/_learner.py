@@ -64,53 +64,53 @@ class ActivationLearner(BaseEstimator):
     inner steps (Teney et al., CVPR 2025, Algorithm 1 and App. C). Pass it to an estimator as
     ``learner=``, or call `learn` for the function itself.
 
-    Settings marked *per restart* may be a sequence, which the restarts take in turn.
+    Settings marked *per restart* may be a list: the first restart takes its first entry, and so on.
 
     Parameters
     ----------
     n_knots : int or "auto", default="auto"
-        Knots of a function, *per restart*. "auto" is 50 for an activation and 65 for the
-        functions of input columns (fewer where a column has fewer distinct values).
+        Knots of a function, *per restart*. "auto" is 50 for an activation and 65 for a function
+        of an input column, or fewer if the column has fewer distinct values.
     domain : (float, float), default=(-5.0, 5.0)
         First and last knot of an activation, in units of pre-activations.
     init : {"auto", "zeros", "relu", "ramps", "identity"} or callable, default="auto"
-        Function before learning, *per restart*. "auto" takes ReLU and zeros in turn for
-        activations; for input functions a piecewise-linear encoding ("ramps"), or the
-        identity where there is one channel.
+        Function that learning starts from, *per restart*. For activations, "auto" is ReLU for
+        every other restart and zeros for those between. For input functions it is a
+        piecewise-linear encoding ("ramps"), or the identity if there is one channel.
     schedule : {"staggered", "episodic"}, default="staggered"
         "episodic" is Algorithm 1: fresh networks for every outer step, trained one step longer
         each time. "staggered" keeps networks of different ages alive, makes an outer step every
         ``unroll_steps`` inner steps and anneals the outer learning rate to zero.
     n_restarts : int, default=2
-        Functions learned side by side.
+        How many times functions are learned, each time from other random numbers.
     n_networks : int or "auto", default="auto"
-        Networks that share one restart's function. "auto" is 2 for the staggered schedule and 1
-        for the episodic one.
+        Networks that are trained with the function of one restart. "auto" is 2 for the staggered
+        schedule and 1 for the episodic one.
     unroll_steps : int, default=5
-        Last inner steps that the meta-gradient flows through, *per restart*.
+        How many of the last inner steps the meta-gradient flows through, *per restart*.
     horizon : int, default=500
         Inner steps in the life of a staggered network.
     n_outer_steps : int or "auto", default="auto"
-        Steps on the function; 0 keeps the start. "auto" is a twentieth of the number of rows,
-        at least 40 and at most 200: small data are learned from quickly.
+        Gradient steps on the function; with 0 it stays as it starts. "auto" is a twentieth of the
+        number of rows, at least 40 and at most 200: few rows are learned from quickly.
     outer_learning_rate : float or "auto", default="auto"
         Step size on the heights at the knots, *per restart*. "auto" is 0.2 for an activation
         and 0.01 for input functions.
     outer_step : {"auto", "clipped", "normalized"}, default="auto"
-        Whether gradients (root mean square over the functions) longer than one are shortened to
-        one, or all are brought to one. "auto" clips for an activation and normalises for input
-        functions.
+        "clipped" shortens gradients to length one if they are longer; "normalized" brings all of
+        them to length one. The length is the root mean square over the functions. "auto" clips
+        for an activation and normalises for input functions.
     hidden_layer_sizes : tuple of int, default=(64, 64)
-        Networks that the function is learned in; it transfers to wider ones.
+        Hidden layers of the networks that the function is learned in. Wider networks can use it.
     loss : {"auto", "log_loss", "squared_error"}, default="auto"
-        "auto" is the log loss for classes and the squared error for values; the squared error
-        on classes takes their one-hot code as target.
+        "auto" is the log loss for classes and the squared error for values. The squared error of
+        classes is that of their one-hot code.
     optimizer : {"rmsprop", "adam", "momentum", "sgd"}, default="rmsprop"
-        Inner optimiser.
+        Optimiser of the inner loop.
     learning_rate : float, default=0.001
-        Of the inner optimiser.
+        Learning rate of the inner loop.
     batch_size : int or None, default=256
-        Rows per inner step and per validation; None: all rows.
+        Rows of an inner step, and of the loss of an outer step. None takes all rows.
     scaling : {"quantile", "robust", "minmax", "standard"} or None, default="quantile"
         Scaling of the columns in `learn`, as in the estimators; None takes them as they are.
     sharing : {"network", "layer"}, default="network"
@@ -118,13 +118,13 @@ class ActivationLearner(BaseEstimator):
     spectral_normalization : bool, default=False
         Divide every weight matrix by its largest singular value.
     validation : float, splitter or tuple of arrays, default=0.3
-        Rows for the outer loss. A fraction: drawn anew for every network. A cross-validation
-        splitter, or a number of folds: one of its splits is drawn. A pair ``(X, y)``: these
-        rows always, for example from another domain; of every data set, if there are several.
-        Splitters see the rows of positive weight.
+        Rows of the outer loss. A fraction is drawn anew for every network. Of a cross-validation
+        splitter, or of so many folds, one split is drawn for every network; splitters see the rows
+        of positive weight. A pair ``(X, y)``, for example from another domain, holds the rows
+        for all networks, and for all data sets if there are several.
     patience : int, default=20
-        Outer steps without improvement after which an episodic restart ends; 1 is Algorithm 1
-        to the letter.
+        A restart of the episodic schedule ends after so many outer steps without improvement. 1 is
+        Algorithm 1 to the letter.
     target_type : {"auto", "binary", "multiclass", "continuous"}, default="auto"
         What y is in `learn`; "auto" guesses as :class:`~sklearn.preprocessing.TargetEncoder`.
     random_state : int, RandomState instance or None, default=None

@@ -111,6 +111,5 @@ def _settings(
         callbacks=callbacks,
         verbose=verbose,
         device=run.device,
-        deadline=stage.deadline,
-        stage=stage.files,
+        stage=stage,
     )

@@ -149,15 +149,14 @@ class _Training:
     def run(self) -> None:
         """Train from the start, or from the state that an earlier training has left."""
         net, settings = self.net, self.settings
-        progress: TrainingProgress | None = settings.stage.state()
+        progress: TrainingProgress | None = settings.stage.files.state()
         if progress is not None:
             self._take_up(progress)
         net.notify("on_train_begin", X=self.train, y=None)
         if progress is not None:
             _take_up_schedules(progress, net)
-        bar = progress_bar(
-            self._steps(), settings.max_epochs, "training", settings.verbose, len(net.history)
-        )
+        label, done = settings.stage.stage.label, len(net.history)
+        bar = progress_bar(self._steps(), settings.max_epochs, label, settings.verbose, done)
         try:
             for _ in bar:
                 pass
@@ -170,7 +169,7 @@ class _Training:
 
     def _steps(self) -> Iterator[None]:
         """Train epoch by epoch; keep, now and then, what training could go on from."""
-        keeper = self.settings.stage.keeper()
+        keeper = self.settings.stage.files.keeper()
         while len(self.net.history) < self.settings.max_epochs:
             datasets = {"dataset_train": self.train, "dataset_valid": None}
             self.net.notify("on_epoch_begin", **datasets)
@@ -187,7 +186,7 @@ class _Training:
     def _batches(self) -> Iterator[tuple[Tensor, tuple[Tensor, Tensor]]]:
         """Yield an epoch's batches as (X, y); it ends early, not before its first, by deadline."""
         for number, batch in enumerate(next(self.epochs)):
-            if number > 0 and self.settings.deadline.has_passed():
+            if number > 0 and self.settings.stage.deadline.has_passed():
                 return
             yield batch.inputs, (batch.targets, batch.weights)
 
@@ -209,8 +208,8 @@ class _Training:
         if is_whole and self.evaluation.best.have_ended(settings.n_iter_no_change):
             return True
         n_whole = len(history) - (not is_whole)
-        if n_whole < settings.max_epochs and settings.deadline.has_passed():
-            self.cut = Cut("training", n_whole, settings.max_epochs, "epochs")
+        if n_whole < settings.max_epochs and settings.stage.deadline.has_passed():
+            self.cut = settings.stage.cut(n_whole, settings.max_epochs, "epochs")
         return self.cut is not None
 
     def _progress(self) -> TrainingProgress:

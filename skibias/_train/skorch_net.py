@@ -14,8 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PrintLog
 from torch import Tensor, nn
 
 from skibias._prepare.targets import TargetEncoding
-from skibias._run.checkpoint import StageFiles
-from skibias._run.clock import Deadline
+from skibias._run.stages import StageRun
 from skibias.engine.episodes import Rows
 from skibias.engine.losses import Loss
 from skibias.engine.networks import Functions, Model
@@ -38,8 +37,7 @@ class FinalSettings(NamedTuple):
     callbacks: list | None
     verbose: int
     device: torch.device
-    deadline: Deadline = Deadline()
-    stage: StageFiles = StageFiles()  # where states are kept
+    stage: StageRun  # until when, and where states are kept
 
 
 class NetworkStack(nn.Module):
