@@ -25,15 +25,11 @@ from skibias import (
     LearnedActivationMLPRegressor,
     SplineActivation,
 )
-from skibias._choose.candidates import usual_candidates
-from skibias._choose.comparison import Comparison, TrainingPlan, compare
-from skibias._choose.plan import FitPlan, NetworkPlan, trained_channels
+from skibias._choose.plan import FitPlan, trained_channels
 from skibias._choose.selection import comparison_folds
 from skibias._prepare.problem import split_problem
 from skibias._prepare.scaling import SCALINGS, make_scaler
 from skibias._prepare.targets import TableData, encoded_rows
-from skibias._run.runtime import one_thread
-from skibias._run.stages import FitRun
 
 QUICK = ActivationLearner(n_outer_steps=3, n_restarts=2, horizon=6, hidden_layer_sizes=(8,))
 
@@ -773,28 +769,3 @@ def test_few_rows_that_learning_saw_do_not_rank_what_it_learned():
     ((train, held_out),) = learned
     assert len(train) + len(held_out) == 60
     assert not set(train) & set(held_out)
-
-
-def test_a_candidate_stops_alone_whatever_stands_beside_it():
-    generator = np.random.default_rng(0)
-    X = generator.normal(size=(120, 2))
-    problem = problem_of(X, (X[:, 0] * X[:, 1] > 0).astype(int), 0.3)
-    run = FitRun(torch.device("cpu"))
-    plan = TrainingPlan(
-        NetworkPlan((8,), False, "rmsprop", 0.1), batch_size=32, n_steps=600, patience=1
-    )
-    comparison = Comparison.on(
-        problem.rows,
-        problem.encoding,
-        {"scaled": problem.scaled},
-        [(problem.train, problem.held_out)],
-        plan,
-        0,
-        run.device,
-    )
-    candidates = usual_candidates((1.0, 2.0, 4.0))
-    stage = run.stage("comparison")
-    with one_thread():
-        together = compare(candidates, comparison, stage).values
-        alone = [compare([own], comparison, stage).values[0] for own in candidates]
-    np.testing.assert_array_equal(together, alone)
