@@ -22,7 +22,7 @@ ax : matplotlib Axes, default=None
 
 Returns
 -------
-The display itself.
+self
 
 Raises
 ------
