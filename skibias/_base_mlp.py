@@ -13,7 +13,6 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, is_regressor
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import validate_data
 
 from skibias._choose.candidates import Candidate
 from skibias._choose.plan import INPUT_LEARNER, FitPlan
@@ -27,13 +26,13 @@ from skibias._prepare.checks import (
     check_groups,
     check_network_parameters,
     check_weights,
-    checked_rows,
     plain_clone,
 )
 from skibias._prepare.problem import Problem, split_problem
 from skibias._prepare.rows import WeightedRows
 from skibias._prepare.scaling import SCALINGS, resolve_scaling
 from skibias._prepare.splits import is_splitter
+from skibias._prepare.table import read_table, read_training_table
 from skibias._prepare.targets import TableData, encoded_rows
 from skibias._run.checkpoint import check_checkpoint, open_checkpoint
 from skibias._run.clock import Clock, Cut, warn_of_cuts
@@ -72,6 +71,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         "sharing": [StrOptions({"network", "layer"})],
         "learner": [ActivationLearner, None],
         "scaling": [StrOptions({"auto", *SCALINGS}), None],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "optimizer": [StrOptions(set(OPTIMIZERS))],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "label_smoothing": [Interval(Real, 0, 1, closed="left")],
@@ -99,6 +99,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         sharing: Sharing = "network",
         learner: ActivationLearner | None = None,
         scaling: str | None = "auto",
+        categorical_features: Literal["from_dtype"] | ArrayLike | None = "from_dtype",
         optimizer: OptimizerName = "rmsprop",
         learning_rate: float = 0.001,
         label_smoothing: float = 0.1,
@@ -122,6 +123,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         self.sharing = sharing
         self.learner = learner
         self.scaling = scaling
+        self.categorical_features = categorical_features
         self.optimizer = optimizer
         self.learning_rate = learning_rate
         self.label_smoothing = label_smoothing
@@ -217,7 +219,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         self._one_dimensional_ = data.y.ndim == 1
         self._calibration_ = uncalibrated(self.label_smoothing, trained.n_rows)
         if self.early_stopping:
-            self._evaluate(problem.rows.alone(problem.held_out))
+            self._evaluate(problem.held_out_rows())
         return selection.cuts + ([] if trained.cut is None else [trained.cut])
 
     def _learner(self) -> ActivationLearner:
@@ -242,19 +244,18 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         is_classification = not is_regressor(self)
         check_target_dates(y, is_classification, owner)
         targets = nullcontext() if is_classification else numbers_only(y, owner, "y")
-        with numbers_only(X, owner), targets:
-            columns, y = validate_data(
+        with targets:
+            self.table_reader_, columns, y = read_training_table(
                 self,
                 X,
                 y,
-                dtype=np.float64,
+                self.categorical_features,
                 multi_output=not is_classification,
                 y_numeric=not is_classification,
-                ensure_min_samples=2,
             )
         if is_classification:
             check_classification_targets(y)
-        check_given_functions(self, X, columns.shape[1])
+        check_given_functions(self, X, self.table_reader_, columns.shape[1])
         weights = check_weights(sample_weight, columns, owner)
         return TableData(columns, y, weights, check_groups(groups, columns))
 
@@ -267,7 +268,10 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         names = getattr(self, "feature_names_in_", None)
         check_column_sizes(rows.X, names, type(self).__name__)
         scaling = resolve_scaling(self.scaling, is_classification)
-        return split_problem(rows, scaling, encoding, self.validation_fraction, self._seed(run))
+        seed = self._seed(run)
+        return split_problem(
+            rows, self.table_reader_, scaling, encoding, self.validation_fraction, seed
+        )
 
     def _seed(self, run: FitRun) -> int:
         """Draw the seed of a fit; one that is not given is kept, for a fit that goes on."""
@@ -299,7 +303,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
 
     def _outputs(self, X: ArrayLike) -> np.ndarray:
         """Return the networks' mean outputs (n, o)."""
-        X = checked_rows(self, X)
+        X = read_table(self, X)
         return self.networks_.outputs(X)
 
     @plain_settings()
@@ -322,7 +326,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         ValueError
             If there is no such layer, or none at all.
         """
-        X = checked_rows(self, X)
+        X = read_table(self, X)
         n_layers = self.networks_.n_layers
         if n_layers == 0:
             raise ValueError(

@@ -94,7 +94,7 @@ def check_column_sizes(X: np.ndarray, names: Any, owner: str) -> None:
     ``names`` are those of the columns of X (n, d); None if they have none.
     """
     limit = np.finfo(np.float64).max / 2
-    low, high = X.min(axis=0), X.max(axis=0)
+    low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)  # NaN does not count
     too_large = np.flatnonzero((low < -limit) | (high > limit))
     if len(too_large):
         column = too_large[0]

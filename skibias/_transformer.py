@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skibias._choose.candidates import all_diverged_message, fixed_candidate, learned_inputs
 from skibias._choose.comparison import Comparison, TrainingPlan, compare
@@ -17,7 +17,6 @@ from skibias._columns import (
     check_column_sizes,
     check_no_missing,
     check_target_dates,
-    numbers_only,
 )
 from skibias._learn.kinds import InputFunctions, LearnedFunctions, learn
 from skibias._learner import ActivationLearner
@@ -28,18 +27,18 @@ from skibias._prepare.checks import (
     check_outside_names,
     check_transformer_parameters,
     check_weights,
-    checked_rows,
     plain_clone,
 )
-from skibias._prepare.columns import FixedFunctions, spline_columns
+from skibias._prepare.columns import FixedFunctions, apply_functions
 from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, split_problem
 from skibias._prepare.splits import is_splitter
+from skibias._prepare.table import read_table, read_training_table
 from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._run.runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
 from skibias._run.stages import FitRun
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
 from skibias._typing import RandomState, TargetType
-from skibias.functions.spline import SplineActivation
+from skibias.functions.supports import ColumnFunction
 
 
 class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
@@ -98,6 +97,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         "target_type": [StrOptions(set(TARGET_TYPES))],
         "n_channels": [Interval(Integral, 1, None, closed="left")],
         "scaling": [StrOptions({"minmax", "quantile"})],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
         "device": [str, torch.device],
         "random_state": RANDOM_STATE,
         "verbose": ["verbose"],
@@ -110,6 +110,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         target_type: TargetType = "auto",
         n_channels: int = 8,
         scaling: Literal["minmax", "quantile"] = "minmax",
+        categorical_features: Literal["from_dtype"] | ArrayLike | None = "from_dtype",
         device: str | torch.device = "auto",
         random_state: RandomState = None,
         verbose: int = 0,
@@ -118,6 +119,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         self.target_type = target_type
         self.n_channels = n_channels
         self.scaling = scaling
+        self.categorical_features = categorical_features
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
@@ -162,7 +164,9 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         learner = ActivationLearner() if self.learner is None else plain_clone(self.learner)
         learner.set_params(verbose=self.verbose)
         problem = self._problem(learner, X, y, sample_weight, groups)
-        kind = InputFunctions(problem.rows.X, self.n_channels, self.scaling)
+        kind = InputFunctions(
+            problem.rows.X, self.n_channels, self.scaling, categories=problem.categories
+        )
         problem = problem.for_choosing(learner.validation)
         data, stage = problem.learning_rows(learner), run.stage("inputs")
         learned = learn(kind, learner, [data], problem.seed, run.device, stage)
@@ -172,10 +176,9 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
     def _problem(self, learner, X, y, sample_weight, groups) -> Problem:
         """Check the data and prepare them."""
         check_no_missing(y, "IAFTransformer", "y")
-        with numbers_only(X, "IAFTransformer"):
-            X, y = validate_data(
-                self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2
-            )
+        self.table_reader_, X, y = read_training_table(
+            self, X, y, self.categorical_features, multi_output=True
+        )
         is_classification = guess_target_type(y, self.target_type) == "multiclass"
         check_target_dates(y, is_classification, "IAFTransformer")
         names = getattr(self, "feature_names_in_", None)
@@ -189,7 +192,15 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
         )
         check_column_sizes(rows.X, names, "IAFTransformer")
         seed = draw_seed(self.random_state)
-        problem = split_problem(rows, None, encoding, HELD_OUT_FRACTION, seed)
+        problem = split_problem(
+            rows,
+            self.table_reader_,
+            None,
+            encoding,
+            HELD_OUT_FRACTION,
+            seed,
+            with_target_means=False,
+        )
         # One restart leaves nothing to choose on held-out rows.
         return problem.without_held_out() if learner.n_restarts == 1 else problem
 
@@ -206,7 +217,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
             The channels of the first column, then those of the second, …
         """
         with plain_settings() as n_threads:
-            return spline_columns(checked_rows(self, X), self.activations_, n_threads)
+            return apply_functions(read_table(self, X), self.activations_, n_threads)
 
     def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
         """Return the names of the columns that `transform` gives.
@@ -236,7 +247,7 @@ class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
 
 def _best_functions(
     learned: LearnedFunctions, problem: Problem, learner: ActivationLearner, run: FitRun
-) -> list[SplineActivation]:
+) -> list[ColumnFunction]:
     """Return the functions behind which a fresh ReLU network does best on held-out rows."""
     if not learned.usable:
         raise ValueError(all_diverged_message("IAFTransformer"))

@@ -77,7 +77,11 @@ def _learn_side_by_side(
     wanted: list[tuple[FunctionKind, Any]] = []
     if plan.inputs.learner is not None:
         kind = InputFunctions(
-            problem.rows.X, plan.inputs.n_channels, plan.inputs.scaling, plan.behind_inputs
+            problem.rows.X,
+            plan.inputs.n_channels,
+            plan.inputs.scaling,
+            plan.behind_inputs,
+            problem.categories,
         )
         wanted.append((kind, plan.inputs.learner))
     if plan.learner is not None:
@@ -108,11 +112,15 @@ def _encoders(
     """Return what networks of the candidates may read, by name."""
     encoders: dict[str, ColumnEncoder] = {SCALED: problem.scaled} if plan.inputs.has_scaled else {}
     if plan.inputs.given is not None:
-        encoders[learned_inputs(0)] = FixedFunctions(list(plan.inputs.given))
+        encoders[learned_inputs(0)] = FixedFunctions(problem.reader.on_levels(plan.inputs.given))
     if learned is not None:
-        kind = TrainedFunctions.starting_from if plan.inputs.are_trained else FixedFunctions
         for restart in learned.usable:
-            encoders[learned_inputs(restart)] = kind(learned.functions[restart])
+            functions, supports = learned.functions[restart], learned.supports[restart]
+            encoders[learned_inputs(restart)] = (
+                TrainedFunctions.starting_from(functions, supports)
+                if plan.inputs.are_trained
+                else FixedFunctions(functions)
+            )
     return encoders
 
 

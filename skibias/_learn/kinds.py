@@ -4,7 +4,7 @@ Notation
 --------
 S : restarts
 F : functions of a restart: one per hidden layer, or per column
-K, c : knots and channels of a function
+K, c : heights and channels of a function
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 import torch
 
+from skibias._learn.column_starts import column_supports, is_constant, start_heights
 from skibias._learn.restarts import run_schedule
-from skibias._prepare.columns import ColumnEncoder, TrainedFunctions
+from skibias._prepare.columns import Categories, ColumnEncoder, TrainedFunctions
 from skibias._prepare.rows import engine_rows
 from skibias._prepare.splits import LearningRows
 from skibias._run.clock import Cut
@@ -32,28 +33,23 @@ from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.schedules import SCHEDULES, ScheduleSettings
 from skibias.functions.history import FunctionHistory
-from skibias.functions.spline import SplineActivation
-
-CLOSEST_KNOTS = 1e-290  # slopes between knots further apart than this stay finite
+from skibias.functions.supports import KnotSupport, Support
 
 
 class Start(NamedTuple):
     """What learning begins with."""
 
-    knots: list[list[np.ndarray]]  # (S, F) of arrays of at most K
+    supports: list[list[Support]]  # (S, F), of at most K heights each
     heights: np.ndarray  # (S, F, K) or (S, F, K, c)
     is_kept: np.ndarray  # (F,) bool, functions that stay as they are
     grid: splines.Grid | None = None  # (S,) of activations
     activation: Activation | None = None  # behind input functions
 
-    def functions(self, heights: np.ndarray) -> list[list[SplineActivation]]:
+    def functions(self, heights: np.ndarray) -> list[list[Any]]:
         """Return the functions (S, F) of heights like those at the start."""
         return [
-            [
-                SplineActivation(knots, values[: len(knots)])
-                for knots, values in zip(own_knots, own_heights, strict=True)
-            ]
-            for own_knots, own_heights in zip(self.knots, self.learned(heights), strict=True)
+            [own.function(values) for own, values in zip(supports, own_heights, strict=True)]
+            for supports, own_heights in zip(self.supports, self.learned(heights), strict=True)
         ]
 
     def learned(self, heights: np.ndarray) -> np.ndarray:
@@ -102,9 +98,11 @@ class Activations(FunctionKind):
             [_start_values(start, own) for start, own in zip(starts, knots, strict=True)]
         )
         n_functions = len(learner.hidden_layer_sizes) if learner.sharing == "layer" else 1
-        own_knots = [own[:count] for own, count in zip(knots.numpy(), counts, strict=True)]
+        supports = [
+            KnotSupport(own[:count]) for own, count in zip(knots.numpy(), counts, strict=True)
+        ]
         return Start(
-            [[own] * n_functions for own in own_knots],
+            [[own] * n_functions for own in supports],
             values[:, None].repeat(1, n_functions, 1).numpy(),
             np.zeros(n_functions, dtype=bool),
             grid=grid,
@@ -116,7 +114,7 @@ class Activations(FunctionKind):
 
 @dataclass(frozen=True)
 class InputFunctions(FunctionKind):
-    """Functions of columns, with knots at the quantiles, from ramps or the identity.
+    """Functions of columns: of numbers with knots at the quantiles, of categories by level.
 
     That of a constant column stays as it is.
     """
@@ -125,6 +123,7 @@ class InputFunctions(FunctionKind):
     n_channels: int
     scaling: str = "minmax"  # of the identity as start
     activation: Activation | None = None  # of the networks behind them; None: ReLU
+    categories: Categories | None = None  # of each column; None: all hold numbers
 
     part: ClassVar[str] = "inputs"
     outer_learning_rate: ClassVar[float] = 0.01  # of normalised steps
@@ -133,31 +132,28 @@ class InputFunctions(FunctionKind):
 
     def start(self, learner: Any) -> Start:
         n_restarts = learner.n_restarts
-        width = max(per_restart(_resolve(learner.n_knots, self.n_knots), n_restarts))
-        knots = quantile_knots(self.X, width)
+        n_knots = max(per_restart(_resolve(learner.n_knots, self.n_knots), n_restarts))
+        supports = column_supports(self.X, self.categories, n_knots)
         default = "ramps" if self.n_channels > 1 else "identity"
         starts = per_restart(_resolve(learner.init, default), n_restarts)
         return Start(
-            [knots] * n_restarts,
-            np.stack([self._heights(start, knots) for start in starts]),
-            np.ptp(self.X, axis=0) == 0,
+            [supports] * n_restarts,
+            np.stack(
+                [start_heights(own, supports, self.n_channels, self.scaling) for own in starts]
+            ),
+            is_constant(self.X),
             activation=self.activation or fixed_activation("relu"),
         )
 
-    def _heights(self, start: str, knots: Sequence[np.ndarray]) -> np.ndarray:
-        width = max(map(len, knots))
-        if start == "ramps":
-            return ramp_values(knots, width, self.n_channels)
-        return np.repeat(identity_values(knots, width, self.scaling), self.n_channels, axis=2)
-
     def encoder(self, data: LearningRows, start: Start) -> ColumnEncoder:
-        return TrainedFunctions(start.knots[0], start.heights[0])
+        return TrainedFunctions(start.supports[0], start.heights[0])
 
 
 class LearnedFunctions(NamedTuple):
     """What learning has found."""
 
-    functions: list[list[SplineActivation]]  # (S, F)
+    functions: list[list[Any]]  # (S, F)
+    supports: list[list[Support]]  # (S, F)
     diverged: np.ndarray  # (S,) bool
     history: dict[str, Any]
     cut: Cut | None = None  # by the deadline
@@ -186,9 +182,10 @@ def learn(
     outcome = run_schedule(schedule, tasks, tables, settings, stage, learner.verbose)
     final = getattr(outcome.functions, kind.part).double().numpy()
     snapshots = [getattr(own, kind.part).numpy() for own in outcome.history["functions"]]
-    history = FunctionHistory(start.knots, start.learned(np.stack(snapshots)))
+    history = FunctionHistory(start.supports, start.learned(np.stack(snapshots)))
     return LearnedFunctions(
         start.functions(final),
+        start.supports,
         outcome.diverged,
         {**outcome.history, "functions": history},
         outcome.cut,
@@ -262,43 +259,6 @@ def _start_values(start: Any, knots: torch.Tensor) -> torch.Tensor:
             f"{len(knots)} knots that a function for it is called with. Got {found!r} instead."
         )
     return as_tensor(heights, knots.dtype)
-
-
-def quantile_knots(X: np.ndarray, n_knots: int) -> list[np.ndarray]:
-    """Return increasing knots for each column: its distinct quantiles, at most ``n_knots``.
-
-    A constant column gets a second knot above its value. Of quantiles that lie so close that a
-    slope between them would overflow, the first one is taken.
-    """
-    levels = np.linspace(0, 1, n_knots)
-    distinct = [np.unique(np.quantile(column, levels)) for column in X.T]
-    knots = [own[np.diff(own, prepend=-np.inf) > CLOSEST_KNOTS] for own in distinct]
-    return [k if len(k) > 1 else np.array([k[0], k[0] + max(1.0, abs(k[0]))]) for k in knots]
-
-
-def identity_values(knots: Sequence[np.ndarray], width: int, scaling: str) -> np.ndarray:
-    """Return (d, width, 1) heights that scale a column to [-1, 1] (Teney et al. 2025, section 3.3).
-
-    ``scaling`` "minmax" is linear; "quantile" spreads the knots, which are quantiles, evenly.
-    """
-    values = np.ones((len(knots), width, 1))
-    for own_values, own in zip(values, knots, strict=True):
-        scale = own - own[0] if scaling == "minmax" else np.arange(len(own))
-        own_values[: len(own), 0] = 2 * scale / scale[-1] - 1
-    return values
-
-
-def ramp_values(knots: Sequence[np.ndarray], width: int, n_channels: int) -> np.ndarray:
-    """Return (d, width, n_channels) heights of a piecewise-linear encoding (Gorishniy et al. 2022).
-
-    Channel k rises from -1 to 1 over the k-th of ``n_channels`` runs of knots, and is flat
-    elsewhere.
-    """
-    values = np.ones((len(knots), width, n_channels))
-    for own_values, own in zip(values, knots, strict=True):
-        progress = np.arange(len(own))[:, None] / (len(own) - 1) * n_channels
-        own_values[: len(own)] = 2 * np.clip(progress - np.arange(n_channels), 0, 1) - 1
-    return values
 
 
 def _resolve(setting: Any, default: Any) -> Any:

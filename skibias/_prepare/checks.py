@@ -9,12 +9,15 @@ from reprlib import repr as short
 import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import PredefinedSplit
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import column_or_1d
 
 from skibias._columns import numbers_only
 from skibias._numbers import is_real, is_whole, plain_numbers
+from skibias._prepare.table import TableReader
 from skibias._sklearn_compat import check_feature_names, check_sample_weight, feature_names_of
+from skibias.functions.category import CategoryActivation
 from skibias.functions.spline import SplineActivation
+from skibias.functions.supports import ColumnFunction
 
 ACTIVATION_STARTS = ("auto", "relu", "zeros")
 PARTS = {"learner": "ActivationLearner", "input_activations": "IAFTransformer"}
@@ -58,21 +61,6 @@ class NamesMissingParts:
             f"The {name!r} parameter of {type(self).__name__} must {rule} for "
             f"'{name}__{inner}' to be set. Got {part!r} instead{advice}."
         )
-
-
-def checked_rows(estimator, X) -> np.ndarray:
-    """Return rows (n, d) that a fitted estimator of this package can be applied to, as float64.
-
-    Raises
-    ------
-    sklearn.exceptions.NotFittedError
-        If it is not fitted.
-    ValueError, TypeError
-        If the rows are unusable, or have other columns than those it was fitted to.
-    """
-    check_is_fitted(estimator)
-    with numbers_only(X, type(estimator).__name__):
-        return validate_data(estimator, X, dtype=np.float64, reset=False)
 
 
 def plain_clone(estimator):
@@ -289,7 +277,7 @@ def _check_input_activations(estimator, owner) -> None:
     if wanted is None or isinstance(wanted, str):
         return
     if isinstance(wanted, (list, tuple)):
-        usable = all(isinstance(function, SplineActivation) for function in wanted)
+        usable = all(isinstance(function, ColumnFunction) for function in wanted)
     else:
         transformer = getattr(wanted, "estimator", wanted)
         usable = hasattr(transformer, "n_channels")
@@ -301,7 +289,7 @@ def _check_input_activations(estimator, owner) -> None:
         raise ValueError(
             f"The 'input_activations' parameter of {owner} must be 'auto', 'learned', None, an "
             "IAFTransformer, FrozenEstimator(fitted IAFTransformer) or a list of "
-            f"SplineActivation. Got {wanted!r} instead."
+            f"SplineActivation and CategoryActivation. Got {wanted!r} instead."
         )
 
 
@@ -339,7 +327,7 @@ def check_outside_names(learner, names) -> None:
         ) from error
 
 
-def check_given_functions(estimator, X, n_features) -> None:
+def check_given_functions(estimator, X, reader: TableReader, n_features) -> None:
     """Raise ValueError unless given input functions are those of the columns of X.
 
     The names that a frozen transformer was fitted with are compared as scikit-learn does.
@@ -357,6 +345,22 @@ def check_given_functions(estimator, X, n_features) -> None:
             f"The 'input_activations' parameter of {type(estimator).__name__} must hold one "
             f"function per column ({n_features}). Got {len(functions)} instead."
         )
+    if isinstance(functions, (list, tuple)):
+        _check_kinds(functions, X, reader)
+
+
+def _check_kinds(functions, X, reader: TableReader) -> None:
+    """Raise ValueError unless columns of categories have functions of categories."""
+    names = feature_names_of(X)
+    for number, function in enumerate(functions):
+        is_category = number in reader.levels
+        if isinstance(function, CategoryActivation) != is_category:
+            kind, rule = ("Category", "categories") if is_category else ("Spline", "numbers")
+            name = number if names is None else repr(names[number])
+            raise ValueError(
+                f"The 'input_activations' parameter of {reader.owner} must hold a {kind}Activation "
+                f"for column {name}, which holds {rule}. Got {function!r} instead."
+            )
 
 
 def _is_plain_spline(function) -> bool:

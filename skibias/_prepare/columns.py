@@ -4,9 +4,9 @@ An encoder is made once for a fit. Learning, comparing, training and predicting 
 
 Notation
 --------
-n, d : rows, columns
+n, d : rows, columns; missing values are NaN, categories are codes
 d' : inputs of the first layer
-K, c : knots and channels of the functions of a column
+K, c : heights and channels of the functions of a column
 E : networks
 """
 
@@ -23,7 +23,10 @@ from skibias._prepare.scaling import make_scaler
 from skibias._run.tensors import BLOCK_VALUES, as_tensor, fill_blocks
 from skibias.engine.networks import Architecture, Functions
 from skibias.engine.splines import ColumnSplines, evaluate_columns
-from skibias.functions.spline import SplineActivation
+from skibias.functions.category import CategoryActivation
+from skibias.functions.supports import ColumnFunction, LevelSupport, Support
+
+Categories = Sequence[LevelSupport | None]  # of each column; None: it holds numbers
 
 
 class ColumnEncoder:
@@ -40,7 +43,7 @@ class ColumnEncoder:
         """Return what networks read for rows X (n, d): the same for all, or one per network."""
         raise NotImplementedError
 
-    def functions(self, network: int | None = None) -> list[SplineActivation] | None:
+    def functions(self, network: int | None = None) -> list[ColumnFunction] | None:
         """Return one function per column, or None; of all networks, or of one of them."""
         return None
 
@@ -65,89 +68,124 @@ class ColumnEncoder:
 
 @dataclass(frozen=True)
 class ScaledColumns(ColumnEncoder):
-    """Columns that are only scaled."""
+    """Columns that are only scaled.
 
-    scaler: Any  # fitted
-    n_columns: int
+    Of a number that is missing, the input is the mean, and a further input says that it is
+    missing where training rows have gaps. A category has one input per level, 0 or 1.
+    """
+
+    scaler: Any  # fitted to the columns of numbers
+    numbers: np.ndarray  # numbers of these columns
+    means: np.ndarray  # of their scaled values
+    gaps: np.ndarray  # positions in ``numbers`` of those with gaps in training rows
+    categories: tuple[tuple[int, LevelSupport], ...] = ()  # numbers and levels of the others
 
     @classmethod
-    def fit(cls, scaling: str | None, X: np.ndarray) -> Self:
+    def fit(cls, scaling: str | None, X: np.ndarray, categories: Categories | None = None) -> Self:
         """Fit the scaler to rows X (n, d)."""
-        return cls(make_scaler(scaling, len(X)).fit(X), X.shape[1])
+        own = [None] * X.shape[1] if categories is None else categories
+        levels = tuple((k, support) for k, support in enumerate(own) if support is not None)
+        numbers = np.array([k for k, support in enumerate(own) if support is None], dtype=int)
+        values = X if len(numbers) == X.shape[1] else X[:, numbers]
+        gaps = np.isnan(values)
+        scaler = make_scaler(scaling, len(X))
+        if values.shape[1]:
+            scaler.fit(values)
+        means = np.zeros(len(numbers))
+        if gaps.any():
+            means = np.nanmean(scaler.transform(values), axis=0)
+        return cls(scaler, numbers, means, np.flatnonzero(gaps.any(axis=0)), levels)
 
     @property
     def n_inputs(self) -> int:
-        return self.n_columns
+        n_levels = sum(support.n_heights for _, support in self.categories)
+        return len(self.numbers) + len(self.gaps) + n_levels
 
     def encode(self, X: np.ndarray) -> np.ndarray:
-        return self.scaler.transform(X)
+        if len(self.numbers) == X.shape[1]:
+            parts = self._scaled(X)
+        else:
+            parts = self._scaled(X[:, self.numbers]) if len(self.numbers) else []
+            parts += [_one_hot(support, X[:, k]) for k, support in self.categories]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+
+    def _scaled(self, values: np.ndarray) -> list[np.ndarray]:
+        """Return the scaled numbers, and which of them are missing."""
+        gaps = np.isnan(values)
+        scaled = self.scaler.transform(values)
+        if gaps.any():
+            scaled = np.where(gaps, self.means, scaled)
+        return [scaled, gaps[:, self.gaps]] if len(self.gaps) else [scaled]
+
+
+def _one_hot(support: LevelSupport, codes: np.ndarray) -> np.ndarray:
+    """Return (n, K) zeros and ones; a label that is unknown has the shares of the levels."""
+    table = np.eye(support.n_heights)
+    rows = table[support.positions(codes).astype(int)]
+    rows[codes == len(support.labels), : support.n_groups] = support.shares
+    return rows
 
 
 @dataclass(frozen=True)
 class FixedFunctions(ColumnEncoder):
     """The channels of one function per column, which stay as they are."""
 
-    fixed: list[SplineActivation]
+    fixed: list[ColumnFunction]
 
     @property
     def n_inputs(self) -> int:
         return sum(function.n_channels or 1 for function in self.fixed)
 
     def encode(self, X: np.ndarray) -> np.ndarray:
-        return spline_columns(X, self.fixed)
+        return apply_functions(X, self.fixed)
 
-    def functions(self, network: int | None = None) -> list[SplineActivation]:
+    def functions(self, network: int | None = None) -> list[ColumnFunction]:
         return self.fixed
 
 
 @dataclass(frozen=True)
 class TrainedFunctions(ColumnEncoder):
-    """Positions of values on the knots of functions that every network goes on training."""
+    """Positions of values among the heights of functions that every network goes on training."""
 
-    knots: list[np.ndarray]  # of each column, at most K
+    supports: Sequence[Support]  # of each column
     tables: np.ndarray
 
     @classmethod
-    def starting_from(cls, functions: Sequence[SplineActivation]) -> Self:
+    def starting_from(
+        cls, functions: Sequence[ColumnFunction], supports: Sequence[Support]
+    ) -> Self:
         """Take functions (one per column, with as many channels each) as the start."""
-        knots = [function.knots for function in functions]
-        heights = [function.values.reshape(len(function.knots), -1) for function in functions]
-        tables = np.zeros((len(knots), max(map(len, knots)), heights[0].shape[1]))
+        heights = [own.heights(function) for own, function in zip(supports, functions, strict=True)]
+        tables = np.zeros((len(heights), max(map(len, heights)), heights[0].shape[1]))
         for table, own in zip(tables, heights, strict=True):
             table[: len(own)] = own
-        return cls(knots, tables)
+        return cls(supports, tables)
 
     @property
     def n_inputs(self) -> int:
         return self.tables.shape[0] * self.tables.shape[2]
 
     def encode(self, X: np.ndarray) -> np.ndarray:
-        """Return (n, d) positions: 3.25 lies between knots 3 and 4, at a quarter of the way."""
-        columns = [
-            np.interp(column, own, np.arange(len(own)))
-            for column, own in zip(X.T, self.knots, strict=True)
-        ]
+        """Return (n, d) positions: 3.25 lies between heights 3 and 4, at a quarter of the way."""
+        columns = [own.positions(column) for column, own in zip(X.T, self.supports, strict=True)]
         return np.stack(columns, axis=1)
 
-    def functions(self, network: int | None = None) -> list[SplineActivation]:
+    def functions(self, network: int | None = None) -> list[ColumnFunction]:
         return self._functions_of(self.tables)
 
     def after_training(self, changes: np.ndarray) -> ColumnEncoder:
         channels = np.concatenate(list(self.tables + changes), axis=2)  # (d, K, E * c)
         return FunctionsByNetwork(self._functions_of(channels), len(changes))
 
-    def _functions_of(self, tables: np.ndarray) -> list[SplineActivation]:
-        return [
-            SplineActivation(knots, own[: len(knots)])
-            for knots, own in zip(self.knots, tables, strict=True)
-        ]
+    def _functions_of(self, tables: np.ndarray) -> list[ColumnFunction]:
+        return [own.function(table) for own, table in zip(self.supports, tables, strict=True)]
 
 
 @dataclass(frozen=True)
 class FunctionsByNetwork(ColumnEncoder):
     """Functions of columns that differ from network to network and stay as they are."""
 
-    together: list[SplineActivation]  # of E * c channels, those of the first network first
+    together: list[ColumnFunction]  # of E * c channels, those of the first network first
     n_networks: int
 
     @property
@@ -161,27 +199,28 @@ class FunctionsByNetwork(ColumnEncoder):
 
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Return (E, n, d')."""
-        columns = spline_columns(X, self.together)
+        columns = apply_functions(X, self.together)
         by_network = columns.reshape(*X.shape, self.n_networks, -1).transpose(2, 0, 1, 3)
         return by_network.reshape(*by_network.shape[:2], -1)
 
-    def functions(self, network: int | None = None) -> list[SplineActivation]:
+    def functions(self, network: int | None = None) -> list[ColumnFunction]:
         if network is None:
             return self.together
         own = slice(network * self.n_channels, (network + 1) * self.n_channels)
-        return [
-            SplineActivation(function.knots, function.values[:, own]) for function in self.together
-        ]
+        return [function.take_channels(own) for function in self.together]
 
 
-def spline_columns(
-    X: np.ndarray, activations: Sequence[SplineActivation], n_threads: int = 1
+def apply_functions(
+    X: np.ndarray, functions: Sequence[ColumnFunction], n_threads: int = 1
 ) -> np.ndarray:
-    """Apply one function per column and return their channels side by side, (n, channels)."""
-    n_channels = np.array([activation.n_channels or 1 for activation in activations])
+    """Apply one function per column and return their channels side by side, (n, channels).
+
+    Columns of X that no function is left for do not count.
+    """
+    n_channels = np.array([function.n_channels or 1 for function in functions])
     values = np.empty((len(X), n_channels.sum()))
     groups = [
-        _column_group(activations, n_channels, np.flatnonzero(n_channels == count))
+        _column_group(functions, n_channels, np.flatnonzero(n_channels == count))
         for count in np.unique(n_channels)
     ]
 
@@ -195,29 +234,35 @@ def spline_columns(
 
 
 def _column_group(
-    activations: Sequence[SplineActivation], n_channels: np.ndarray, columns: np.ndarray
+    functions: Sequence[ColumnFunction], n_channels: np.ndarray, columns: np.ndarray
 ) -> tuple[ColumnSplines, Any, Any]:
     """Return the functions of columns with as many channels each, those columns, their channels.
 
     Where these are all, they are slices, which copy nothing.
     """
-    splines = column_splines([activations[column] for column in columns])
-    if len(columns) == len(activations):
-        return splines, slice(None), slice(None)
+    splines = column_splines([functions[column] for column in columns])
+    if len(columns) == len(functions):
+        return splines, slice(len(columns)), slice(None)
     first = np.cumsum(n_channels)[columns] - n_channels[columns]
     channels = first[:, None] + np.arange(n_channels[columns[0]])
     return splines, columns, channels.reshape(-1)
 
 
-def column_splines(activations: Sequence[SplineActivation]) -> ColumnSplines:
-    """Return functions with as many channels each in the engine's form, float64."""
-    counts = np.array([len(activation.knots) for activation in activations])
+def column_splines(functions: Sequence[ColumnFunction]) -> ColumnSplines:
+    """Return functions with as many channels each in the engine's form, float64.
+
+    That of a category is a spline of the codes.
+    """
+    parts = [_knots_and_heights(function) for function in functions]
+    counts = np.array([len(own) for own, _ in parts])
     knots = np.full((len(counts), counts.max()), np.inf)
-    knots[np.arange(counts.max()) < counts[:, None]] = np.concatenate(
-        [activation.knots for activation in activations]
-    )
-    heights = np.concatenate([own.values.reshape(len(own.knots), -1) for own in activations])
-    is_linear = np.array([activation.extrapolation == "linear" for activation in activations])
+    knots[np.arange(counts.max()) < counts[:, None]] = np.concatenate([own for own, _ in parts])
+    heights = np.concatenate([own.reshape(len(own), -1) for _, own in parts])
+    is_linear = np.array([getattr(own, "extrapolation", "") == "linear" for own in functions])
+    missing = np.full((len(functions), heights.shape[1]), np.nan)
+    for row, function in zip(missing, functions, strict=True):
+        if function.missing is not None:
+            row[:] = function.missing
     arrays = (
         knots,
         counts - 2,
@@ -225,5 +270,13 @@ def column_splines(activations: Sequence[SplineActivation]) -> ColumnSplines:
         heights,
         np.where(is_linear, -np.inf, 0.0),
         np.where(is_linear, np.inf, 1.0),
+        missing,
     )
     return ColumnSplines(*map(as_tensor, arrays))
+
+
+def _knots_and_heights(function: ColumnFunction) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(function, CategoryActivation):
+        heights = function.table()[:-1]  # the last one is that of missing labels
+        return np.arange(len(heights), dtype=np.float64), heights
+    return function.knots, function.values

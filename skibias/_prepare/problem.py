@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from skibias._prepare.columns import ColumnEncoder, ScaledColumns
+from skibias._prepare.columns import Categories, ColumnEncoder, ScaledColumns
+from skibias._prepare.levels import level_supports
 from skibias._prepare.rows import WeightedRows, engine_rows, hold_out, subsample, take_rows
 from skibias._prepare.splits import LearningRows, is_splitter, learning_rows
+from skibias._prepare.table import TableReader
+from skibias._prepare.target_means import TargetMeans
 from skibias._prepare.targets import TargetEncoding
 from skibias._run.tensors import as_tensor
 from skibias.engine.episodes import Rows
@@ -22,7 +25,10 @@ HELD_OUT_FRACTION = 0.15  # of the rows, where no parameter sets it
 class Problem(NamedTuple):
     """A prepared table."""
 
-    rows: WeightedRows  # columns as they are given
+    rows: WeightedRows  # columns as they are given, and target means of categories
+    reader: TableReader
+    categories: Categories  # of each column of the rows
+    target_means: TargetMeans
     scaled: ScaledColumns  # fitted to all rows
     encoding: TargetEncoding
     train: np.ndarray  # numbers of the rows that learning and training see
@@ -36,7 +42,7 @@ class Problem(NamedTuple):
 
     @property
     def n_columns(self) -> int:
-        """Columns of the table."""
+        """Columns of the rows."""
         return self.rows.X.shape[1]
 
     def without_held_out(self) -> Problem:
@@ -67,7 +73,14 @@ class Problem(NamedTuple):
         rows, encoding = self.rows.take(self.train), self.encoding
         if encoding.classes is not None and learner.loss != "auto":
             encoding = encoding._replace(loss=learner.loss)
-        return learning_rows(learner.validation, rows, encoding, self.scaled)
+        return learning_rows(
+            learner.validation, rows, encoding, self.scaled, self.reader, self.target_means
+        )
+
+    def held_out_rows(self) -> WeightedRows:
+        """The held-out rows with the columns of the table alone, weighted relative to each other."""
+        rows = self.rows.alone(self.held_out)
+        return rows._replace(X=rows.X[:, : self.n_columns - self.target_means.n_columns])
 
     def encoded(self, encoder: ColumnEncoder, device: torch.device) -> Rows:
         """All rows as the engine reads them."""
@@ -82,13 +95,27 @@ class Problem(NamedTuple):
 
 
 def split_problem(
-    rows: WeightedRows, scaling: str | None, encoding: TargetEncoding, fraction: float, seed: int
+    rows: WeightedRows,
+    reader: TableReader,
+    scaling: str | None,
+    encoding: TargetEncoding,
+    fraction: float,
+    seed: int,
+    *,
+    with_target_means: bool = True,
 ) -> Problem:
-    """Fit the scaler, hold out rows, and return the problem.
+    """Hold out rows, add target means of categories, fit the scaler, and return the problem.
 
     Like the knots of input functions, the scaler sees the held-out rows' X, never their y.
     """
-    scaled = ScaledColumns.fit(scaling, rows.X)
+    n_rows = len(rows.X)
+    categories = level_supports(rows, reader)
     is_classification = encoding.classes is not None
     rows, train, held_out = hold_out(rows, fraction, seed, is_classification)
-    return Problem(rows, scaled, encoding, train, held_out, seed)
+    means = TargetMeans((), ())
+    if with_target_means:
+        means = TargetMeans.fit(rows, train, categories, encoding)
+        rows = means.extend_training(rows, train, encoding, seed)
+    categories = [*categories, *[None] * means.n_columns]
+    scaled = ScaledColumns.fit(scaling, rows.X[:n_rows], categories)
+    return Problem(rows, reader, categories, means, scaled, encoding, train, held_out, seed)

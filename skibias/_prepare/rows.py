@@ -68,8 +68,12 @@ def row_hashes(columns) -> np.ndarray:
     """Return a 64-bit hash (n,) of every row of the columns, each (n,)."""
     hashes = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
-        # Adding zero makes one number of the two zeros.
-        hashes ^= (np.asarray(column, dtype=np.float64) + 0.0).view(np.uint64)
+        # Adding zero makes one number of the two zeros; NaN may have any of several codes.
+        values = np.asarray(column, dtype=np.float64) + 0.0
+        gaps = np.isnan(values)
+        if gaps.any():
+            values[gaps] = np.nan
+        hashes ^= values.view(np.uint64)
         hashes *= _GOLDEN_RATIO
         hashes ^= hashes >> np.uint64(32)
     return hashes

@@ -63,8 +63,14 @@ class _RobustScaler(RobustScaler):
 
     def fit(self, X: np.ndarray, y: Any = None) -> _RobustScaler:
         super().fit(X)
-        quartiles = np.quantile(X, (0.25, 0.75), axis=0)
-        self.scale_ = np.array(list(map(_spread, X.T, self.center_, *quartiles)))
+        columns = [x[~np.isnan(x)] for x in X.T]
+        quartiles = [np.quantile(x, (0.25, 0.75)) if len(x) else (0.0, 0.0) for x in columns]
+        self.scale_ = np.array(
+            [
+                _spread(x, median, *own)
+                for x, median, own in zip(columns, self.center_, quartiles, strict=True)
+            ]
+        )
         return self
 
 

@@ -13,6 +13,8 @@ from skibias._columns import check_target_dates, numbers_only
 from skibias._numbers import is_real, is_whole
 from skibias._prepare.columns import ScaledColumns
 from skibias._prepare.rows import WeightedRows
+from skibias._prepare.table import TableReader
+from skibias._prepare.target_means import TargetMeans
 from skibias._prepare.targets import TargetEncoding
 from skibias._run.tensors import as_tensor
 from skibias.engine.episodes import Split, SplitSampler, listed_splits, random_split
@@ -38,13 +40,21 @@ def is_splitter(validation: Any) -> bool:
 
 
 def learning_rows(
-    validation: Any, rows: WeightedRows, encoding: TargetEncoding, scaled: ScaledColumns
+    validation: Any,
+    rows: WeightedRows,
+    encoding: TargetEncoding,
+    scaled: ScaledColumns,
+    reader: TableReader | None = None,
+    target_means: TargetMeans | None = None,
 ) -> LearningRows:
-    """Return rows with the splits that a learner's ``validation`` asks for."""
+    """Return rows with the splits that a learner's ``validation`` asks for.
+
+    A pair (X, y) as ``validation`` is read as the rows were. Without a reader it must hold numbers.
+    """
     n_rows = len(rows.X)
     groups = rows.groups
     if isinstance(validation, tuple):
-        rows = rows.append(*_outside_rows(validation, rows, encoding))
+        rows = rows.append(*_outside_rows(validation, rows, encoding, reader, target_means))
         split = listed_splits([_index_split(np.arange(n_rows), np.arange(n_rows, len(rows.X)))])
     elif is_fraction(validation):
         if groups is not None and groups.max() == 0:
@@ -113,7 +123,11 @@ def _row_numbers(part: Any) -> Tensor:
 
 
 def _outside_rows(
-    validation: tuple, rows: WeightedRows, encoding: TargetEncoding
+    validation: tuple,
+    rows: WeightedRows,
+    encoding: TargetEncoding,
+    reader: TableReader | None,
+    target_means: TargetMeans | None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return X (m, d) and the numbers of y of an explicit ``validation=(X, y)``.
 
@@ -126,9 +140,22 @@ def _outside_rows(
         not occur there.
     """
     try:
-        with numbers_only(validation[0], "validation"):
-            X, y = check_X_y(*validation, dtype=np.float64, multi_output=True)
+        X, y = validation
+        if reader is not None:
+            X = reader.encode(X)
+        with numbers_only(X, "validation"):
+            X, y = check_X_y(
+                X,
+                y,
+                dtype=np.float64,
+                multi_output=True,
+                ensure_all_finite=True if reader is None else "allow-nan",
+            )
         check_target_dates(y, encoding.classes is not None, "validation")
+        if reader is not None:
+            X = reader.without_empty(X)
+        if target_means is not None:
+            X = target_means.extend(X)
         _check_width("columns", X, rows.X)
         _check_width("targets of a row", y, rows.y)
         y = encoding.numbers(y) if encoding.classes is not None else y.astype(np.float64)

@@ -74,7 +74,12 @@ def train_selected(
     if final.diverged:
         raise ValueError(all_diverged_message(plan.owner))
     networks = FittedNetworks.of(
-        architecture, activations, final.weights, encoder, problem.encoding
+        architecture,
+        activations,
+        final.weights,
+        encoder,
+        problem.encoding,
+        problem.target_means,
     )
     return TrainedNetworks(networks, final.history, len(train), final.cut)
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from skibias._prepare.columns import ColumnEncoder
+from skibias._prepare.target_means import TargetMeans
 from skibias._prepare.targets import TargetEncoding
 from skibias._run.tensors import as_tensor
 from skibias.engine.activations import Activation
@@ -39,10 +40,11 @@ class OneNetwork(NamedTuple):
     weights: Tensor  # (P,)
     functions: Functions
     encoder: ColumnEncoder
+    target_means: TargetMeans
 
     def encode(self, X: np.ndarray) -> Tensor:
         """Return rows as the network reads them, (n, d')."""
-        return as_tensor(self.encoder.encode(X), torch.float32)
+        return as_tensor(self.encoder.encode(self.target_means.extend(X)), torch.float32)
 
 
 class FittedNetworks(NamedTuple):
@@ -57,6 +59,7 @@ class FittedNetworks(NamedTuple):
     encoder: ColumnEncoder  # of the training
     reader: ColumnEncoder  # of the trained networks: input functions are as training left them
     encoding: TargetEncoding
+    target_means: TargetMeans
 
     @classmethod
     def of(
@@ -66,6 +69,7 @@ class FittedNetworks(NamedTuple):
         weights: np.ndarray,
         encoder: ColumnEncoder,
         encoding: TargetEncoding,
+        target_means: TargetMeans,
     ) -> FittedNetworks:
         """Take the weights (E, P) that training has come to."""
         reader = encoder
@@ -73,7 +77,9 @@ class FittedNetworks(NamedTuple):
             changes = weights[:, architecture.n_layer_weights :]
             changes = changes.reshape(-1, *architecture.trained_inputs)
             reader = encoder.after_training(INPUT_RATE * changes)
-        return cls(architecture, activations, weights, encoder, reader, encoding)
+        return cls(
+            architecture, activations, weights, encoder, reader, encoding, target_means
+        )
 
     @property
     def layer_weights(self) -> np.ndarray:
@@ -98,7 +104,14 @@ class FittedNetworks(NamedTuple):
                 "The weights must be those of this estimator's networks, of shape "
                 f"{self.weights.shape}. Got {weights.shape} instead."
             )
-        return self.of(self.architecture, self.activations, weights, self.encoder, self.encoding)
+        return self.of(
+            self.architecture,
+            self.activations,
+            weights,
+            self.encoder,
+            self.encoding,
+            self.target_means,
+        )
 
     def one(self, number: int) -> OneNetwork:
         """Return one network."""
@@ -107,6 +120,7 @@ class FittedNetworks(NamedTuple):
             as_tensor(self.weights[number]),
             self.encoder.engine_functions(),
             self.encoder,
+            self.target_means,
         )
 
     def input_functions(self, network: int | None = None) -> list[SplineActivation] | None:
@@ -152,7 +166,7 @@ class FittedNetworks(NamedTuple):
 
         In float64, what a row predicts depends on its batch in the last digits only.
         """
-        return as_tensor(self.reader.encode(X), torch.float64)
+        return as_tensor(self.reader.encode(self.target_means.extend(X)), torch.float64)
 
     def _layer_weights(self) -> Tensor:
         return as_tensor(self.layer_weights, torch.float64)

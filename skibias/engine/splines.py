@@ -217,6 +217,7 @@ class ColumnSplines(NamedTuple):
     heights: Tensor  # (knots of all columns, c)
     lowest: Tensor  # (d,), between which the fraction of a cell is kept: 0 and 1, or ±inf
     highest: Tensor  # (d,)
+    missing: Tensor  # (d, c), values where x is NaN
 
 
 def evaluate_columns(splines: ColumnSplines, x: Tensor) -> Tensor:
@@ -234,4 +235,6 @@ def evaluate_columns(splines: ColumnSplines, x: Tensor) -> Tensor:
     row = (cell + splines.first_row[:, None]).T.reshape(-1)
     low = splines.heights.index_select(0, row)
     rise = splines.heights.index_select(0, row + 1).sub_(low)
-    return torch.addcmul(low, fraction.T.reshape(-1, 1), rise).view(*x.shape, -1)
+    values = torch.addcmul(low, fraction.T.reshape(-1, 1), rise).view(*x.shape, -1)
+    gaps = x.isnan()
+    return torch.where(gaps[..., None], splines.missing, values) if gaps.any() else values

@@ -7,30 +7,30 @@ from typing import Any, overload
 
 import numpy as np
 
-from skibias.functions.spline import SplineActivation
+from skibias.functions.supports import ColumnFunction, Support
 
-Snapshot = list[list[SplineActivation]]  # per restart: per layer, or per column
+Snapshot = list[list[ColumnFunction]]  # per restart: per layer, or per column
 
 
 class FunctionHistory(Sequence[Snapshot]):
     """A sequence of snapshots, each a list of functions per restart, made when they are read.
 
-    It compares, iterates and slices like a list. Kept are the knots, which do not change, and
+    It compares, iterates and slices like a list. Kept are the supports, which do not change, and
     the heights of all snapshots as one float32 array.
 
     Notation: T snapshots, S restarts, F functions of a restart (one per layer, or per column),
-    K knots, c channels.
+    K heights, c channels.
 
     Parameters
     ----------
-    knots : list of list of ndarray
-        Of every restart and function, at most K each.
+    supports : list of list of Support
+        Of every restart and function, of at most K heights each.
     heights : ndarray of shape (T, S, F, K) or (T, S, F, K, c)
-        Those beyond a function's last knot are not used.
+        Those beyond a function's last height are not used.
     """
 
-    def __init__(self, knots: Sequence[Sequence[np.ndarray]], heights: np.ndarray) -> None:
-        self._knots = [list(own) for own in knots]
+    def __init__(self, supports: Sequence[Sequence[Support]], heights: np.ndarray) -> None:
+        self._supports = [list(own) for own in supports]
         self._heights = np.ascontiguousarray(heights, dtype=np.float32)
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ class FunctionHistory(Sequence[Snapshot]):
 
     def __getitem__(self, number: Any) -> Any:
         if isinstance(number, slice):
-            return FunctionHistory(self._knots, self._heights[number])
+            return FunctionHistory(self._supports, self._heights[number])
         return self._snapshot(self._heights[range(len(self))[number]])
 
     def __iter__(self) -> Iterator[Snapshot]:
@@ -66,8 +66,8 @@ class FunctionHistory(Sequence[Snapshot]):
         """Return the functions of heights (S, F, K) or (S, F, K, c)."""
         return [
             [
-                SplineActivation(knots, values[: len(knots)])
-                for knots, values in zip(own_knots, own_heights, strict=True)
+                support.function(values)
+                for support, values in zip(own_supports, own_heights, strict=True)
             ]
-            for own_knots, own_heights in zip(self._knots, heights, strict=True)
+            for own_supports, own_heights in zip(self._supports, heights, strict=True)
         ]

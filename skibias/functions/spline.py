@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from skibias._columns import check_real, numbers_only
+from skibias._columns import numbers_only
 from skibias._immutable import Immutable
 from skibias._numbers import check_count, check_positive, is_real
 from skibias._run.tensors import as_tensor, on_array
 from skibias.engine import splines
+from skibias.functions.arrays import frozen_array, row_of_channels
 
 # Knots whose spacing varies by less than this, relatively, are looked up by arithmetic.
 UNIFORM_TOLERANCE = 1e-6
@@ -34,6 +35,8 @@ class SplineActivation(Immutable):
         Heights at the knots; several channels make a function with several outputs.
     extrapolation : {"constant", "linear"}, default="constant"
         Outside the knots: the value at the outermost knot, or its segment continued.
+    missing : float or array-like of shape (n_channels,), default=None
+        Value for a missing number (NaN). None gives NaN.
 
     Raises
     ------
@@ -59,11 +62,14 @@ class SplineActivation(Immutable):
     knots: np.ndarray
     values: np.ndarray
     extrapolation: str
+    missing: np.ndarray | None
 
-    def __init__(self, knots: Any, values: Any, extrapolation: str = "constant") -> None:
+    def __init__(
+        self, knots: Any, values: Any, extrapolation: str = "constant", missing: Any = None
+    ) -> None:
         vars(self).update(
-            knots=_frozen_array(knots, "knots"),
-            values=_frozen_array(values, "values"),
+            knots=frozen_array(knots, "knots", "SplineActivation"),
+            values=frozen_array(values, "values", "SplineActivation"),
             extrapolation=extrapolation,
         )
         if self.knots.ndim != 1 or len(self.knots) < 2 or not np.all(np.diff(self.knots) > 0):
@@ -81,6 +87,8 @@ class SplineActivation(Immutable):
                 "The 'extrapolation' parameter of SplineActivation must be one of "
                 f"{splines.EXTRAPOLATIONS}. Got {extrapolation!r} instead."
             )
+        own = self.values.shape[1:]
+        vars(self)["missing"] = row_of_channels(missing, own, "missing", "SplineActivation")
 
     @classmethod
     def relu(cls) -> SplineActivation:
@@ -143,7 +151,7 @@ class SplineActivation(Immutable):
         Parameters
         ----------
         text : str
-            A JSON object with the three parameters of the class.
+            A JSON object with the parameters of the class; ``missing`` may be left out.
 
         Returns
         -------
@@ -155,22 +163,25 @@ class SplineActivation(Immutable):
             If the text is not JSON, or a parameter is unusable or missing.
         """
         record = json.loads(text)
-        return cls(record["knots"], record["values"], record["extrapolation"])
+        return cls(
+            record["knots"], record["values"], record["extrapolation"], record.get("missing")
+        )
 
     def to_json(self) -> str:
-        """Return the function as a JSON object of its three parameters.
+        """Return the function as a JSON object of its parameters.
 
         Returns
         -------
         str
         """
-        return json.dumps(
-            {
-                "knots": self.knots.tolist(),
-                "values": self.values.tolist(),
-                "extrapolation": self.extrapolation,
-            }
-        )
+        record = {
+            "knots": self.knots.tolist(),
+            "values": self.values.tolist(),
+            "extrapolation": self.extrapolation,
+        }
+        if self.missing is not None:
+            record["missing"] = self.missing.tolist()
+        return json.dumps(record)
 
     @property
     def n_channels(self) -> int | None:
@@ -216,6 +227,9 @@ class SplineActivation(Immutable):
             fraction = fraction.clamp(0, 1)
         result = torch.addcmul(low, fraction, rise)
         result = result.movedim(0, -1) if self.values.ndim == 2 else result
+        if self.missing is not None:
+            gaps = x.isnan().reshape(*(x.shape or (1,)), *[1] * self.missing.ndim)
+            result = torch.where(gaps, as_tensor(self.missing, x.dtype, x.device), result)
         return result if x.shape else result.reshape(result.shape[1:])
 
     def scale_argument(self, prefactor: float) -> SplineActivation:
@@ -237,7 +251,23 @@ class SplineActivation(Immutable):
             If the prefactor is not a positive, finite number.
         """
         prefactor = check_positive("prefactor", prefactor, "SplineActivation.scale_argument")
-        return SplineActivation(self.knots / prefactor, self.values, self.extrapolation)
+        return SplineActivation(
+            self.knots / prefactor, self.values, self.extrapolation, self.missing
+        )
+
+    def take_channels(self, channels: slice) -> SplineActivation:
+        """Return the function of some of the channels, of which there are several.
+
+        Parameters
+        ----------
+        channels : slice
+
+        Returns
+        -------
+        SplineActivation
+        """
+        missing = None if self.missing is None else self.missing[channels]
+        return SplineActivation(self.knots, self.values[:, channels], self.extrapolation, missing)
 
     def as_module(self, dtype: torch.dtype = torch.float32) -> SplineModule:
         """Return the function as an ``nn.Module`` whose parameter is the values at the knots.
@@ -260,9 +290,10 @@ class SplineActivation(Immutable):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Take up what was pickled or copied; NumPy forgets that the arrays are read-only."""
-        vars(self).update(state)
-        self.knots.setflags(write=False)
-        self.values.setflags(write=False)
+        vars(self).update({"missing": None, **state})
+        for array in (self.knots, self.values, self.missing):
+            if array is not None:
+                array.setflags(write=False)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SplineActivation):
@@ -271,6 +302,8 @@ class SplineActivation(Immutable):
             np.array_equal(self.knots, other.knots)
             and np.array_equal(self.values, other.values)
             and self.extrapolation == other.extrapolation
+            and (self.missing is None) == (other.missing is None)
+            and (self.missing is None or np.array_equal(self.missing, other.missing))
         )
 
     def __hash__(self) -> int:
@@ -301,6 +334,7 @@ class SplineModule(nn.Module):
     """
 
     knots: Tensor
+    missing: Tensor | None
 
     def __init__(self, activation: SplineActivation, dtype: torch.dtype = torch.float32) -> None:
         super().__init__()
@@ -312,6 +346,9 @@ class SplineModule(nn.Module):
         self.values = nn.Parameter(torch.tensor(activation.values, dtype=dtype))
         self.register_buffer("knots", torch.tensor(activation.knots, dtype=dtype))
         self.extrapolation = activation.extrapolation
+        missing = activation.missing
+        own = None if missing is None else nn.Parameter(torch.tensor(missing, dtype=dtype))
+        self.register_parameter("missing", own)
         # First knot and step of equally spaced knots.
         self._spacing = _uniform_spacing(activation.knots) if activation.is_uniform else None
 
@@ -325,6 +362,13 @@ class SplineModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the function's values at x, any shape."""
+        if self.missing is None:
+            return self._at_numbers(x)
+        gaps = x.isnan()
+        # Zeros in the gaps, so that no NaN reaches a gradient.
+        return torch.where(gaps, self.missing, self._at_numbers(x.masked_fill(gaps, 0.0)))
+
+    def _at_numbers(self, x: Tensor) -> Tensor:
         table = splines.knots_table(self.values, self.knots, self.extrapolation)
         if self._spacing is None:
             cell = splines.knots_cell(x, self.knots)
@@ -360,21 +404,3 @@ def _uniform_spacing(knots: np.ndarray) -> tuple[float, float]:
     """Return the first one of equally spaced knots, and their step."""
     first, last = knots[[0, -1]].tolist()
     return first, (last - first) / (len(knots) - 1)
-
-
-def _frozen_array(numbers: Any, name: str) -> np.ndarray:
-    """Return a read-only float64 copy, finite."""
-    check_real(numbers, "SplineActivation", name)
-    try:
-        array = np.array(numbers, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            f"The {name!r} parameter of SplineActivation must hold numbers. "
-            f"Got {numbers!r} instead."
-        ) from error
-    if not np.isfinite(array).all():
-        raise ValueError(
-            f"The {name!r} parameter of SplineActivation must be finite. Got {numbers!r} instead."
-        )
-    array.setflags(write=False)
-    return array

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count
-from skibias._prepare.checks import checked_rows
+from skibias._prepare.table import read_table
 from skibias._run.runtime import plain_settings
 from skibias._transformer import IAFTransformer
 from skibias.functions.spline import SplineActivation
@@ -239,7 +239,7 @@ def _functions(estimator) -> tuple[list, list]:
 def _reaching(estimator, X, n_hidden, n_inputs) -> list[np.ndarray]:
     """Return what reaches the functions of hidden layers, and those of input columns."""
     with plain_settings():
-        X = checked_rows(estimator, X)
+        X = read_table(estimator, X)
         hidden = []
         if n_hidden:
             by_layer = [layer.ravel() for layer in estimator.networks_.pre_activations(X)]

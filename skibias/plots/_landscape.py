@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count, check_index, check_positive
-from skibias._prepare.checks import checked_rows
+from skibias._prepare.table import read_table
 from skibias._prepare.rows import engine_rows
 from skibias._run.runtime import plain_settings, side_by_side
 from skibias._run.tensors import as_tensor
@@ -152,7 +152,7 @@ class LandscapeDisplay:
         n_points = check_count("n_points", n_points, 2, OWNER)
         random = random_generator(random_state, OWNER)
         with plain_settings() as n_threads:
-            X, y = checked_rows(estimator, X), np.asarray(y)
+            X, y = read_table(estimator, X), np.asarray(y)
             networks = estimator.networks_
             _check_targets(networks, X, y)
             one = networks.one(network)

@@ -1,0 +1,283 @@
+"""The door for tables: which columns hold categories, and all columns as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from reprlib import repr as short
+from typing import Any, NamedTuple, Self
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from narwhals.exceptions import DuplicateError
+from scipy.sparse import issparse
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skibias._columns import check_real, numbers_only
+from skibias._levels import is_missing, kind_of_labels, level_codes, plain_label
+from skibias._numbers import is_whole
+from skibias._sklearn_compat import check_feature_names, check_n_features
+from skibias.functions.category import CategoryActivation, Label
+from skibias.functions.supports import ColumnFunction
+
+CATEGORY_TYPES = (nw.Categorical, nw.Enum, nw.String, nw.Boolean)
+ADVICE = "turn all of them into strings, or into numbers"
+
+
+class TableReader(NamedTuple):
+    """How the columns of a table become numbers.
+
+    A category becomes the number of its level: of L levels, L stands for an unknown one. Missing
+    values become NaN. A column that had no value in `fit` is zero in every table.
+    """
+
+    owner: str  # class of the estimator, for messages
+    levels: Mapping[int, tuple[Label, ...]]  # of the categorical columns, by their number
+    empty: tuple[int, ...] = ()  # numbers of the columns that had no value
+
+    @classmethod
+    def fit(cls, X: Any, categorical_features: Any, owner: str) -> Self:
+        """Find the categorical columns of a table and their levels.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If ``categorical_features`` does not fit the table, or a column cannot be read.
+        """
+        check_real(X, owner)
+        columns = _columns(X)
+        if categorical_features is None:
+            chosen = []
+        elif isinstance(categorical_features, str):  # "from_dtype"
+            chosen = [column for column in columns if column.holds_categories()]
+        else:
+            numbers = _chosen_numbers(categorical_features, X, len(columns), owner)
+            chosen = [columns[number] for number in numbers]
+        return cls(owner, {column.number: column.levels(owner) for column in chosen})
+
+    def encode(self, X: Any) -> Any:
+        """Return the table with codes instead of categories; other columns are as they were.
+
+        Raises
+        ------
+        ValueError
+            If a column holds labels of another kind than in `fit`.
+        """
+        if not self.levels:
+            return X
+        codes = {
+            column.number: self._codes(column)
+            for column in _columns(X)
+            if column.number in self.levels
+        }
+        return _with_columns(X, codes)
+
+    def _codes(self, column: _Column) -> np.ndarray:
+        """Return the codes (n,) of a categorical column, float64."""
+        values, levels = column.values(), self.levels[column.number]
+        known, found = kind_of_labels(levels), column.kind()
+        if levels and found != known and not all(map(is_missing, values)):
+            raise ValueError(
+                f"The 'X' parameter of {self.owner} must hold categories that are {known}"
+                f"{column.place}, as in fit. Got {found or 'several kinds of values'} instead."
+            )
+        codes = level_codes(values, levels).astype(np.float64)
+        codes[codes > len(levels)] = np.nan
+        return codes
+
+    def on_levels(self, functions: Sequence[ColumnFunction]) -> list[ColumnFunction]:
+        """Return given functions of the columns, those of categories by the codes of this reader."""
+        return [
+            function.on_levels(self.levels[number])
+            if isinstance(function, CategoryActivation)
+            else function
+            for number, function in enumerate(functions)
+        ]
+
+    def without_empty(self, X: np.ndarray) -> np.ndarray:
+        """Return rows (n, d) with zeros in the columns that had no value in `fit`."""
+        if not self.empty:
+            return X
+        X = X.copy()
+        X[:, self.empty] = 0.0
+        return X
+
+
+class _Column(NamedTuple):
+    """A column of a table."""
+
+    number: int
+    place: str  # words for messages
+    data: Any  # a series of narwhals, or an array
+
+    def values(self) -> np.ndarray:
+        """Return the values (n,) as objects."""
+        if isinstance(self.data, np.ndarray):
+            return self.data.astype(object)
+        values = np.empty(len(self.data), dtype=object)
+        values[:] = self.data.to_list()
+        values[self.data.is_null().to_numpy()] = None
+        return values
+
+    def kind(self) -> str | None:
+        """Return the kind of the values, "text", "numbers" or "booleans"; None for others."""
+        return kind_of_labels(value for value in self.values() if not is_missing(value))
+
+    def holds_categories(self) -> bool:
+        """Whether the type of the column is one of categories or, of objects, the values are."""
+        dtype = self.data.dtype
+        if isinstance(self.data, np.ndarray):
+            is_open = dtype.kind in "OUS"
+        else:
+            is_open = dtype == nw.Object
+        return self.kind() in ("text", "booleans") if is_open else dtype in CATEGORY_TYPES
+
+    def levels(self, owner: str) -> tuple[Label, ...]:
+        """Return the distinct labels, in order.
+
+        Raises
+        ------
+        ValueError
+            If they are of several kinds, or of none that a label may have.
+        """
+        if self.kind() is None:
+            found = {type(value).__name__ for value in self.values() if not is_missing(value)}
+            raise ValueError(
+                f"The 'X' parameter of {owner} must hold categories of one kind, text, numbers or "
+                f"booleans{self.place}. Got values of {', '.join(sorted(found))} instead: {ADVICE}."
+            )
+        return tuple(sorted({plain_label(own) for own in self.values() if not is_missing(own)}))
+
+
+def read_training_table(
+    estimator: Any, X: Any, y: Any, categorical_features: Any, **checks: Any
+) -> tuple[TableReader, np.ndarray, np.ndarray]:
+    """Return the reader of a table, its rows (n, d) and y, both checked.
+
+    ``checks`` are passed on to scikit-learn's ``validate_data``.
+    """
+    owner = type(estimator).__name__
+    reader = TableReader.fit(X, categorical_features, owner)
+    table = reader.encode(X)
+    with numbers_only(table, owner):
+        X, y = validate_data(
+            estimator,
+            table,
+            y,
+            dtype=np.float64,
+            ensure_all_finite="allow-nan",
+            ensure_min_samples=2,
+            **checks,
+        )
+    reader = reader._replace(empty=tuple(np.flatnonzero(np.isnan(X).all(axis=0)).tolist()))
+    return reader, reader.without_empty(X), y
+
+
+def read_table(estimator: Any, X: Any) -> np.ndarray:
+    """Return rows (n, d) that a fitted estimator of this package can be applied to.
+
+    Its ``table_reader_`` is the one that was fitted.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If it is not fitted.
+    ValueError, TypeError
+        If the rows are unusable, or have other columns than those it was fitted to.
+    """
+    check_is_fitted(estimator)
+    reader = estimator.table_reader_
+    if reader.levels:
+        check_feature_names(estimator, X, reset=False)
+        check_n_features(estimator, X, reset=False)
+    table = reader.encode(X)
+    with numbers_only(table, reader.owner):
+        X = validate_data(
+            estimator, table, dtype=np.float64, ensure_all_finite="allow-nan", reset=False
+        )
+    return reader.without_empty(X)
+
+
+def _columns(X: Any) -> list[_Column]:
+    """Return the columns of a frame, an array or a list; none of what scikit-learn refuses."""
+    frame = _as_frame(X)
+    if frame is not None:
+        return [
+            _Column(number, f" in column {name!r}", frame.get_column(name))
+            for number, name in enumerate(frame.columns)
+        ]
+    array = _as_array(X)
+    return [
+        _Column(number, f" in column {number}", column) for number, column in enumerate(array.T)
+    ]
+
+
+def _as_frame(X: Any) -> Any:
+    """Return a frame of pandas, polars, pyarrow or another library as narwhals'; otherwise None.
+
+    A frame that repeats a name is none: its columns have to be numbers.
+    """
+    try:
+        frame = nw.from_native(X, eager_only=True, pass_through=True)
+    except DuplicateError:
+        return None
+    return frame if isinstance(frame, nw.DataFrame) else None
+
+
+def _as_array(X: Any) -> np.ndarray:
+    """Return an array or a list as an array (n, d); one without columns where it is no table."""
+    none = np.empty((0, 0))
+    if issparse(X) or hasattr(X, "columns"):
+        return none
+    try:
+        array = np.asarray(X)
+        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
+            array = np.asarray(X, dtype=object)  # a list may hold numbers beside text
+    except (ValueError, TypeError, RuntimeError):
+        return none
+    return array if array.ndim == 2 else none
+
+
+def _with_columns(X: Any, codes: Mapping[int, np.ndarray]) -> Any:
+    """Return a frame or an array with codes (n,) in the place of some columns."""
+    frame = _as_frame(X)
+    if frame is not None:
+        names = frame.columns
+        backend = frame.implementation
+        series = [nw.new_series(names[k], own, backend=backend) for k, own in codes.items()]
+        return nw.to_native(frame.with_columns(*series))
+    array = _as_array(X)
+    array = array.astype(np.float64 if array.dtype.kind in "biuf" else object)
+    for number, own in codes.items():
+        array[:, number] = own
+    if array.dtype == object:
+        gaps = [[is_missing(value) for value in row] for row in array]
+        array[np.array(gaps, dtype=bool)] = np.nan
+    return array
+
+
+def _chosen_numbers(chosen: Any, X: Any, n_columns: int, owner: str) -> list[int]:
+    """Return the numbers of the columns that a mask, numbers or names choose."""
+    rule = f"The 'categorical_features' parameter of {owner} must"
+    chosen = list(chosen)
+    if not chosen:
+        return []
+    if all(isinstance(own, str) for own in chosen):
+        frame = _as_frame(X)
+        names = [] if frame is None else frame.columns
+        unknown = [own for own in chosen if own not in names]
+        if unknown:
+            raise ValueError(f"{rule} name columns of X. Got {unknown[0]!r}, which is none.")
+        return [names.index(own) for own in chosen]
+    if all(isinstance(own, (bool, np.bool_)) for own in chosen):
+        if len(chosen) != n_columns:
+            raise ValueError(
+                f"{rule} have an entry for each of the {n_columns} columns where it is a mask. "
+                f"Got {len(chosen)} instead."
+            )
+        return np.flatnonzero(chosen).tolist()
+    if not all(is_whole(own) and -n_columns <= own < n_columns for own in chosen):
+        raise ValueError(
+            f"{rule} be 'from_dtype', None, a mask, names, or numbers of columns from 0 to "
+            f"{n_columns - 1}. Got {short(chosen)} instead."
+        )
+    return sorted({int(own) % n_columns for own in chosen})
