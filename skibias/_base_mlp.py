@@ -21,13 +21,11 @@ from skibias._choose.selection import choose_network
 from skibias._columns import check_column_sizes, check_target_dates, numbers_only
 from skibias._learner import ActivationLearner
 from skibias._numbers import check_index, plain_numbers
-from skibias._prepare.checks import (
-    NamesMissingParts,
+from skibias._prepare.data_checks import check_groups, check_weights, checked_rows
+from skibias._prepare.estimator_checks import (
+    EstimatorWithParts,
     check_given_functions,
-    check_groups,
     check_network_parameters,
-    check_weights,
-    checked_rows,
     plain_clone,
 )
 from skibias._prepare.problem import Problem, split_problem
@@ -50,7 +48,7 @@ from skibias.functions.spline import SplineActivation
 LEARNING_WIDTH = 64  # of the networks that functions are learned in, at most
 
 
-class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
+class BaseLearnedActivationMLP(EstimatorWithParts):
     """Base of the two estimators; not to be used directly."""
 
     _parameter_constraints: dict = {

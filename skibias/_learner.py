@@ -28,19 +28,18 @@ from skibias._columns import (
     numbers_only,
 )
 from skibias._learn.kinds import Activations, learn
-from skibias._prepare.checks import (
+from skibias._prepare.columns import ScaledColumns
+from skibias._prepare.data_checks import check_groups, check_weights
+from skibias._prepare.estimator_checks import plain_clone
+from skibias._prepare.learner_checks import (
     ACTIVATION_STARTS,
     INPUT_STARTS,
     check_activation_learner,
-    check_groups,
     check_learner,
     check_numbered_rows,
     check_outside_names,
-    check_weights,
-    plain_clone,
     with_listed_splits,
 )
-from skibias._prepare.columns import ScaledColumns
 from skibias._prepare.problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, HELD_OUT_FRACTION
 from skibias._prepare.rows import WeightedRows, hold_out, subsample
 from skibias._prepare.scaling import SCALINGS

@@ -26,6 +26,7 @@ __all__ = [
     "StrOptions",
     "check_feature_names",
     "check_feature_names_in",
+    "check_parameters",
     "check_sample_weight",
     "checked_random_state",
     "feature_names_of",

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count, check_index, check_positive
-from skibias._prepare.checks import checked_rows
+from skibias._prepare.data_checks import checked_rows
 from skibias._prepare.rows import engine_rows
 from skibias._run.runtime import plain_settings, side_by_side
 from skibias._run.tensors import as_tensor
