@@ -33,10 +33,13 @@ from skibias._prepare.rows import WeightedRows
 from skibias._prepare.scaling import SCALINGS, resolve_scaling
 from skibias._prepare.splits import is_splitter
 from skibias._prepare.targets import TableData, encoded_rows
-from skibias._run.checkpoint import check_checkpoint, open_checkpoint
+from skibias._run.checkpoint import check_checkpoint, fit_folder
 from skibias._run.clock import Clock, Cut, warn_of_cuts
-from skibias._run.runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
+from skibias._run.device import resolve_device
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
+from skibias._run.twin import fit_on_twin
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
 from skibias._train.calibration import uncalibrated
 from skibias._train.final import train_selected
@@ -196,7 +199,7 @@ class BaseLearnedActivationMLP(EstimatorWithParts):
         """Fit in place; return what the time limit cut."""
         learner = self._learner()
         data = self._checked_data(X, y, sample_weight, groups)
-        run = run._replace(checkpoint=open_checkpoint(self, data, run.device))
+        run = run._replace(folder=fit_folder(self, data, run.device))
         problem = self._problem(data, learner, run)
         plan = FitPlan.of(
             self, learner, self._input_learner(learner), problem.n_rows, problem.n_columns

@@ -45,7 +45,9 @@ from skibias._prepare.rows import WeightedRows, hold_out, subsample
 from skibias._prepare.scaling import SCALINGS
 from skibias._prepare.splits import LearningRows, is_fraction, is_splitter, learning_rows
 from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
-from skibias._run.runtime import draw_seed, plain_settings, resolve_device
+from skibias._run.device import resolve_device
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType

@@ -32,8 +32,11 @@ from skibias._prepare.learner_checks import check_numbered_rows, check_outside_n
 from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, split_problem
 from skibias._prepare.splits import is_splitter
 from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
-from skibias._run.runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
+from skibias._run.device import resolve_device
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
+from skibias._run.twin import fit_on_twin
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
 from skibias._typing import RandomState, TargetType
 from skibias.functions.spline import SplineActivation

@@ -18,7 +18,8 @@ from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count, check_index, check_positive
 from skibias._prepare.data_checks import checked_rows
 from skibias._prepare.rows import engine_rows
-from skibias._run.runtime import plain_settings, side_by_side
+from skibias._run.parallel import side_by_side
+from skibias._run.settings import plain_settings
 from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import random_generator
 from skibias._train.fitted import FittedNetworks, OneNetwork
