@@ -20,12 +20,11 @@ from skibias._choose.selection import choose_network
 from skibias._columns import check_column_sizes, check_target_dates, numbers_only
 from skibias._learner import ActivationLearner
 from skibias._numbers import check_index, plain_numbers
-from skibias._prepare.checks import (
-    NamesMissingParts,
+from skibias._prepare.data_checks import check_groups, check_weights
+from skibias._prepare.estimator_checks import (
+    EstimatorWithParts,
     check_given_functions,
-    check_groups,
     check_network_parameters,
-    check_weights,
     plain_clone,
 )
 from skibias._prepare.problem import Problem, split_problem
@@ -34,10 +33,13 @@ from skibias._prepare.scaling import SCALINGS, resolve_scaling
 from skibias._prepare.splits import is_splitter
 from skibias._prepare.table import read_table, read_training_table
 from skibias._prepare.targets import TableData, encoded_rows
-from skibias._run.checkpoint import check_checkpoint, open_checkpoint
+from skibias._run.checkpoint import check_checkpoint, fit_folder
 from skibias._run.clock import Clock, Cut, warn_of_cuts
-from skibias._run.runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
+from skibias._run.device import resolve_device
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
+from skibias._run.twin import fit_on_twin
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions
 from skibias._train.calibration import uncalibrated
 from skibias._train.final import train_selected
@@ -49,7 +51,7 @@ from skibias.functions.spline import SplineActivation
 LEARNING_WIDTH = 64  # of the networks that functions are learned in, at most
 
 
-class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
+class BaseLearnedActivationMLP(EstimatorWithParts):
     """Base of the two estimators; not to be used directly."""
 
     _parameter_constraints: dict = {
@@ -200,7 +202,7 @@ class BaseLearnedActivationMLP(NamesMissingParts, BaseEstimator):
         """Fit in place; return what the time limit cut."""
         learner = self._learner()
         data = self._checked_data(X, y, sample_weight, groups)
-        run = run._replace(checkpoint=open_checkpoint(self, data, run.device))
+        run = run._replace(folder=fit_folder(self, data, run.device))
         problem = self._problem(data, learner, run)
         plan = FitPlan.of(
             self, learner, self._input_learner(learner), problem.n_rows, problem.n_columns

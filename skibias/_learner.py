@@ -28,25 +28,26 @@ from skibias._columns import (
     numbers_only,
 )
 from skibias._learn.kinds import Activations, learn
-from skibias._prepare.checks import (
+from skibias._prepare.columns import ScaledColumns
+from skibias._prepare.data_checks import check_groups, check_weights
+from skibias._prepare.estimator_checks import plain_clone
+from skibias._prepare.learner_checks import (
     ACTIVATION_STARTS,
     INPUT_STARTS,
     check_activation_learner,
-    check_groups,
     check_learner,
     check_numbered_rows,
     check_outside_names,
-    check_weights,
-    plain_clone,
     with_listed_splits,
 )
-from skibias._prepare.columns import ScaledColumns
 from skibias._prepare.problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, HELD_OUT_FRACTION
 from skibias._prepare.rows import WeightedRows, hold_out, subsample
 from skibias._prepare.scaling import SCALINGS
 from skibias._prepare.splits import LearningRows, is_fraction, is_splitter, learning_rows
 from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
-from skibias._run.runtime import draw_seed, plain_settings, resolve_device
+from skibias._run.device import resolve_device
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, feature_names_of
 from skibias._typing import OptimizerName, RandomState, Sharing, TargetType

@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, r2_score
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._prepare.rows import WeightedRows
 from skibias._run.clock import Cut
-from skibias._run.runtime import plain_settings
+from skibias._run.settings import plain_settings
 from skibias._train.calibration import fit_calibration
 
 _PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)

@@ -28,6 +28,7 @@ __all__ = [
     "check_feature_names",
     "check_feature_names_in",
     "check_n_features",
+    "check_parameters",
     "check_sample_weight",
     "checked_random_state",
     "feature_names_of",

@@ -8,7 +8,7 @@ from typing import Literal, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._choose.candidates import all_diverged_message, fixed_candidate, learned_inputs
@@ -20,28 +20,29 @@ from skibias._columns import (
 )
 from skibias._learn.kinds import InputFunctions, LearnedFunctions, learn
 from skibias._learner import ActivationLearner
-from skibias._prepare.checks import (
-    NamesMissingParts,
-    check_groups,
-    check_numbered_rows,
-    check_outside_names,
+from skibias._prepare.columns import FixedFunctions, apply_functions
+from skibias._prepare.data_checks import check_groups, check_weights
+from skibias._prepare.estimator_checks import (
+    EstimatorWithParts,
     check_transformer_parameters,
-    check_weights,
     plain_clone,
 )
-from skibias._prepare.columns import FixedFunctions, apply_functions
+from skibias._prepare.learner_checks import check_numbered_rows, check_outside_names
 from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, split_problem
 from skibias._prepare.splits import is_splitter
 from skibias._prepare.table import read_table, read_training_table
 from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
-from skibias._run.runtime import draw_seed, fit_on_twin, plain_settings, resolve_device
+from skibias._run.device import resolve_device
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
+from skibias._run.twin import fit_on_twin
 from skibias._sklearn_compat import RANDOM_STATE, Interval, StrOptions, check_feature_names_in
 from skibias._typing import RandomState, TargetType
 from skibias.functions.supports import ColumnFunction
 
 
-class IAFTransformer(TransformerMixin, NamesMissingParts, BaseEstimator):
+class IAFTransformer(TransformerMixin, EstimatorWithParts):
     """Learned input activation functions: one function, of one or more channels, per column.
 
     The functions are meta-learned in front of a small ReLU network (Teney et al., CVPR 2025,

@@ -12,7 +12,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback
 
 from skibias._numbers import check_index
-from skibias._run.runtime import plain_settings
+from skibias._run.settings import plain_settings
 
 __all__ = ["WeightTrajectory"]
 

@@ -22,7 +22,8 @@ from skibias._prepare.columns import ColumnEncoder
 from skibias._prepare.rows import WeightedRows, engine_rows
 from skibias._prepare.targets import TargetEncoding
 from skibias._run.clock import Cut, most_cut
-from skibias._run.runtime import count_at_once, in_chunks, raise_if_cancelled, side_by_side
+from skibias._run.memory import in_chunks
+from skibias._run.parallel import count_at_once, raise_if_cancelled, side_by_side
 from skibias._run.stages import StageRun
 from skibias._run.tensors import as_tensor
 from skibias.engine import splines

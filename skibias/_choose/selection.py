@@ -26,7 +26,7 @@ from skibias._learn.kinds import Activations, FunctionKind, InputFunctions, Lear
 from skibias._prepare.columns import ColumnEncoder, FixedFunctions, TrainedFunctions
 from skibias._prepare.problem import Problem
 from skibias._run.clock import Cut
-from skibias._run.runtime import count_workers, side_by_side
+from skibias._run.parallel import count_workers, side_by_side
 from skibias._run.stages import FitRun, StageRun
 from skibias.engine.episodes import stream
 

@@ -14,15 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from skibias._prepare.columns import Categories
-from skibias.engine.episodes import stream
 from skibias.functions.supports import KnotSupport, LevelSupport, Support
 
 CLOSEST_KNOTS = 1e-290  # slopes between knots further apart than this stay finite
 
 
-def column_supports(
-    X: np.ndarray, categories: Categories | None, n_knots: int
-) -> list[Support]:
+def column_supports(X: np.ndarray, categories: Categories | None, n_knots: int) -> list[Support]:
     """Return where the heights of every column's function stand."""
     own = [None] * X.shape[1] if categories is None else categories
     return [

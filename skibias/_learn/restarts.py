@@ -11,13 +11,9 @@ import numpy as np
 import torch
 
 from skibias._run.clock import Cut, Deadline, most_cut
-from skibias._run.runtime import (
-    count_workers,
-    in_chunks,
-    memory_budget,
-    progress_bar,
-    side_by_side,
-)
+from skibias._run.memory import in_chunks, memory_budget
+from skibias._run.parallel import count_workers, side_by_side
+from skibias._run.progress import progress_bar
 from skibias._run.stages import StageRun
 from skibias.engine import splines
 from skibias.engine.metalearn import Task, select_restarts

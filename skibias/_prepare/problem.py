@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from skibias._prepare.rows import WeightedRows, engine_rows, hold_out, subsample
 from skibias._prepare.splits import LearningRows, is_splitter, learning_rows
 from skibias._prepare.table import TableReader
 from skibias._prepare.target_means import TargetMeans
-from skibias._prepare.targets import TargetEncoding
+from skibias._prepare.targets import ClassEncoding, TargetEncoding
 from skibias._run.tensors import as_tensor
 from skibias.engine.episodes import Rows
 
@@ -71,8 +72,8 @@ class Problem(NamedTuple):
     def learning_rows(self, learner: Any) -> LearningRows:
         """The training rows, split as the learner's ``validation`` asks for."""
         rows, encoding = self.rows.take(self.train), self.encoding
-        if encoding.classes is not None and learner.loss != "auto":
-            encoding = encoding._replace(loss=learner.loss)
+        if isinstance(encoding, ClassEncoding) and learner.loss != "auto":
+            encoding = replace(encoding, loss=learner.loss)
         return learning_rows(
             learner.validation, rows, encoding, self.scaled, self.reader, self.target_means
         )

@@ -5,7 +5,8 @@ Notation: n rows, d columns, o values of a target.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ class WeightedRows(NamedTuple):
     weights: np.ndarray  # (n,), mean 1
     groups: np.ndarray | None = None  # (n,) numbers from 0 on; rows of one are not to be parted
 
-    def take(self, index) -> WeightedRows:
+    def take(self, index: np.ndarray) -> WeightedRows:
         """The rows with these numbers."""
         groups = self.groups
         if groups is not None:  # numbered anew: some may have no row left
@@ -38,12 +39,12 @@ class WeightedRows(NamedTuple):
         """Whether all rows have the same weight."""
         return bool((self.weights == self.weights[0]).all())
 
-    def alone(self, index) -> WeightedRows:
+    def alone(self, index: np.ndarray) -> WeightedRows:
         """The rows with these numbers, their weights relative to their own mean."""
         rows = self.take(index)
         return rows._replace(weights=rows.weights / rows.weights.mean())
 
-    def append(self, X, y) -> WeightedRows:
+    def append(self, X: np.ndarray, y: np.ndarray) -> WeightedRows:
         """These rows and others of weight one, without groups."""
         return WeightedRows(
             np.concatenate([self.X, X]),
@@ -64,7 +65,7 @@ def in_canonical_order(rows: WeightedRows) -> WeightedRows:
     return rows.take(np.argsort(row_hashes(columns), kind="stable"))
 
 
-def row_hashes(columns) -> np.ndarray:
+def row_hashes(columns: Sequence[np.ndarray]) -> np.ndarray:
     """Return a 64-bit hash (n,) of every row of the columns, each (n,)."""
     hashes = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
@@ -95,7 +96,7 @@ class HeldOut(NamedTuple):
     held_out: np.ndarray
 
 
-def hold_out(rows: WeightedRows, fraction, seed, stratify) -> HeldOut:
+def hold_out(rows: WeightedRows, fraction: float, seed: int, stratify: bool) -> HeldOut:
     """Hold out rows as `held_out_rows`, and of very heavy ones a share of the weight.
 
     Few rows that weigh more than all others would judge networks alone, or train them alone. As
@@ -120,7 +121,7 @@ def hold_out(rows: WeightedRows, fraction, seed, stratify) -> HeldOut:
     return HeldOut(rows, np.union1d(train, heavy), np.r_[held_out, copies])
 
 
-def _are_heavy(rows: WeightedRows, fraction, stratify):
+def _are_heavy(rows: WeightedRows, fraction: float, stratify: bool) -> np.ndarray:
     """Whether rows outweigh most of their class, and few of them what is to be held out."""
     classes = rows.y if stratify else np.zeros(len(rows.X), dtype=int)
     counts = np.maximum(np.bincount(classes), 1)
@@ -129,7 +130,9 @@ def _are_heavy(rows: WeightedRows, fraction, stratify):
     return outweigh_class & (rows.weights > fraction * rows.weights.sum() / FEW_HEAVY)
 
 
-def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
+def held_out_rows(
+    rows: WeightedRows, fraction: float, seed: int, stratify: bool
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw the rows to hold out: ``fraction`` of them, at least one, and at least one stays.
 
     Every class (if ``stratify``) gives its share, rounded up or down by chance, and so do heavy
@@ -153,8 +156,9 @@ def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
     n_held_out = min(max(round(fraction * n_rows), 1), n_rows - 1)
     if rows.groups is not None:
         groups = as_tensor(rows.groups)
-        order = torch.randperm(int(groups.max()) + 1, generator=generator)
-        return tuple(part.numpy() for part in split_groups(groups, order, n_held_out))
+        shuffled = torch.randperm(int(groups.max()) + 1, generator=generator)
+        parts = split_groups(groups, shuffled, n_held_out)
+        return parts[0].numpy(), parts[1].numpy()
     classes = rows.y if stratify else np.zeros(n_rows, dtype=int)
     order = _side_by_side(classes, rows.weights, generator)
     may_leave = np.bincount(classes)[classes[order]] > 1
@@ -168,7 +172,9 @@ def held_out_rows(rows: WeightedRows, fraction, seed, stratify):
     return np.setdiff1d(np.arange(n_rows), held_out), np.sort(held_out)
 
 
-def _side_by_side(classes, weights, generator):
+def _side_by_side(
+    classes: np.ndarray, weights: np.ndarray, generator: torch.Generator
+) -> np.ndarray:
     """Return a random order in which rows of a class, and in it of like weight, are side by side.
 
     Rows at equal distances then hold equal shares of every class and of heavy and light rows.
@@ -179,7 +185,7 @@ def _side_by_side(classes, weights, generator):
     return order[np.lexsort([halvings[order], turn[classes[order]]])]
 
 
-def _without_last_of_class(held_out, classes):
+def _without_last_of_class(held_out: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Return the held-out rows less one of every class that would have no other row."""
     counts, held_counts = np.bincount(classes), np.bincount(classes[held_out])
     counts = counts[: len(held_counts)]
@@ -188,7 +194,7 @@ def _without_last_of_class(held_out, classes):
     return np.delete(held_out, first[np.isin(classes[held_out][first], gone)])
 
 
-def engine_rows(values, targets, weights, device: torch.device | str) -> Rows:
+def engine_rows(values: Any, targets: Any, weights: Any, device: torch.device | str) -> Rows:
     """Return rows as the engine's float32 tensors.
 
     Parameters

@@ -55,7 +55,9 @@ class TargetMeans(NamedTuple):
             return cls((), ())
         sizes = [len(categories[number].labels) + 2 for number in columns]
         tables = [
-            _level_means(_codes(rows.X[train, number], size), rows.weights[train], targets[train], size)
+            _level_means(
+                _codes(rows.X[train, number], size), rows.weights[train], targets[train], size
+            )
             for number, size in zip(columns, sizes, strict=True)
         ]
         return cls(columns, tuple(tables), targets.shape[1])
@@ -92,7 +94,10 @@ class TargetMeans(NamedTuple):
             for place, (column, table) in enumerate(zip(self.columns, self.tables, strict=True)):
                 size = len(table)
                 means = _level_means(
-                    _codes(rows.X[others, column], size), rows.weights[others], targets[others], size
+                    _codes(rows.X[others, column], size),
+                    rows.weights[others],
+                    targets[others],
+                    size,
                 )
                 first = n_columns + place * self.n_targets
                 X[own, first : first + self.n_targets] = means[_codes(rows.X[own, column], size)]
@@ -134,7 +139,9 @@ def _level_means(
         [np.bincount(codes, weights * own, minlength=size) for own in targets.T], axis=1
     )
     overall = sums.sum(axis=0) / counts.sum()
-    means = np.divide(sums, counts, out=np.broadcast_to(overall, sums.shape).copy(), where=counts > 0)
+    means = np.divide(
+        sums, counts, out=np.broadcast_to(overall, sums.shape).copy(), where=counts > 0
+    )
     total = np.average((targets - overall) ** 2, axis=0, weights=weights)
     within = np.average((targets - means[codes]) ** 2, axis=0, weights=weights)
     degrees = max(counts.sum() - np.count_nonzero(counts), 1.0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from reprlib import repr as short
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
@@ -31,30 +32,47 @@ class TableData(NamedTuple):
     groups: np.ndarray | None = None  # (n,) numbers from 0 on
 
 
-class TargetEncoding(NamedTuple):
-    """How targets were turned into class numbers or standardised values."""
+class TargetEncoding:
+    """How targets become what networks are trained on, and outputs what users want."""
 
-    classes: np.ndarray | None  # None for regression
-    mean: np.ndarray | None  # (o,), None for classification
-    scale: np.ndarray | None  # (o,), 0 for a constant
     loss: str
-    frequencies: np.ndarray | None = None  # (k,) of the classes, by weight; None for regression
+    classes: np.ndarray | None  # (k,), None for regression
 
     @property
     def n_outputs(self) -> int:
         """Outputs of the network."""
-        return len(self.mean) if self.classes is None else len(self.classes)
+        raise NotImplementedError
 
-    def numbers(self, y):
-        """Return the class number of every label; values as they are.
+    def numbers(self, y: np.ndarray) -> np.ndarray:
+        """Return the class number of every label; values as they are."""
+        raise NotImplementedError
 
-        Raises
-        ------
-        ValueError
-            If a label is none of the classes.
-        """
-        if self.classes is None:
-            return y
+    def encode(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the engine's targets: class numbers, one-hot rows or standardised values."""
+        raise NotImplementedError
+
+    def start(self, smoothing: float) -> np.ndarray:
+        """Return what outputs (o,) begin with."""
+        return np.zeros(self.n_outputs)
+
+    def decode(self, targets: np.ndarray) -> np.ndarray:
+        """Return labels of class numbers; values (n, o) of standardised ones."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class ClassEncoding(TargetEncoding):
+    """Labels as class numbers."""
+
+    loss: str
+    classes: np.ndarray
+    frequencies: np.ndarray  # (k,), by weight
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.classes)
+
+    def numbers(self, y: np.ndarray) -> np.ndarray:
         known = np.isin(y, self.classes)
         if not known.all():
             raise ValueError(
@@ -63,31 +81,48 @@ class TargetEncoding(NamedTuple):
             )
         return np.searchsorted(self.classes, y)
 
-    def encode(self, numbers):
-        """Return the engine's targets: class numbers, one-hot rows or standardised values."""
-        if self.classes is None:
-            scale = np.where(self.scale > 0, self.scale, 1.0)
-            return (numbers.reshape(len(numbers), -1) - self.mean) / scale
+    def encode(self, numbers: np.ndarray) -> np.ndarray:
         return numbers if self.loss == "log_loss" else np.eye(len(self.classes))[numbers]
 
-    def start(self, smoothing):
-        """Return what outputs (o,) begin with: the logits of smoothed class frequencies, or zeros.
+    def start(self, smoothing: float) -> np.ndarray:
+        """Return the logits of smoothed class frequencies, or zeros.
 
         The networks then need not learn first how rare a class is.
         """
         if self.loss != "log_loss":
-            return np.zeros(self.n_outputs)
+            return super().start(smoothing)
         logits = np.log((1 - smoothing) * self.frequencies + smoothing / len(self.classes))
         return logits - logits.mean()
 
-    def decode(self, targets):
-        """Return labels of class numbers; values (n, o) of standardised ones."""
-        if self.classes is None:
-            return targets * self.scale + self.mean
+    def decode(self, targets: np.ndarray) -> np.ndarray:
         return self.classes[targets]
 
 
-def guess_target_type(y, target_type):
+@dataclass(frozen=True)
+class ValueEncoding(TargetEncoding):
+    """Values, standardised."""
+
+    classes = None
+    mean: np.ndarray  # (o,)
+    scale: np.ndarray  # (o,), 0 for a constant
+    loss: str = "squared_error"
+
+    @property
+    def n_outputs(self) -> int:
+        return len(self.mean)
+
+    def numbers(self, y: np.ndarray) -> np.ndarray:
+        return y
+
+    def encode(self, numbers: np.ndarray) -> np.ndarray:
+        scale = np.where(self.scale > 0, self.scale, 1.0)
+        return (numbers.reshape(len(numbers), -1) - self.mean) / scale
+
+    def decode(self, targets: np.ndarray) -> np.ndarray:
+        return targets * self.scale + self.mean
+
+
+def guess_target_type(y: Any, target_type: str) -> str:
     """Return "continuous" or "multiclass" (two classes included), as TargetEncoder would guess."""
     if target_type == "auto":
         with np.errstate(invalid="ignore"):  # it tries whether values are integers
@@ -102,7 +137,9 @@ def guess_target_type(y, target_type):
     return "continuous" if target_type.startswith("continuous") else "multiclass"
 
 
-def encoded_rows(data: TableData, is_classification, *, loss="auto", keep_order=False):
+def encoded_rows(
+    data: TableData, is_classification: bool, *, loss: str = "auto", keep_order: bool = False
+) -> tuple[WeightedRows, TargetEncoding]:
     """Return rows of positive weight, targets as numbers, and the encoding of the targets.
 
     ``keep_order`` is for splitters, which may split by it.
@@ -121,7 +158,9 @@ def encoded_rows(data: TableData, is_classification, *, loss="auto", keep_order=
     kept = weights > 0
     if is_classification:
         y = column_or_1d(y, warn=True)
-        encoding = class_encoding(y, weights, loss)  # a class without weight stays one
+        encoding: TargetEncoding = class_encoding(
+            y, weights, loss
+        )  # a class without weight stays one
     else:
         y = _as_numbers(y)
         encoding = value_encoding(y[kept], _relative(weights[kept]), loss)
@@ -137,7 +176,7 @@ def encoded_rows(data: TableData, is_classification, *, loss="auto", keep_order=
     return rows if keep_order else in_canonical_order(rows), encoding
 
 
-def _relative(weights):
+def _relative(weights: np.ndarray) -> np.ndarray:
     """Return weights of mean one, the same for any multiple of them.
 
     They are divided by the greatest first, so that their sum cannot overflow, and rounded, since
@@ -148,7 +187,7 @@ def _relative(weights):
     return weights / weights.mean()
 
 
-def _as_numbers(y):
+def _as_numbers(y: np.ndarray) -> np.ndarray:
     """Return the values of y as float64."""
     try:
         with np.errstate(over="ignore"):
@@ -169,7 +208,7 @@ def _as_numbers(y):
     return values
 
 
-def _refuse_too_large(y) -> None:
+def _refuse_too_large(y: np.ndarray) -> None:
     """Raise ValueError where a finite number, such as one of long double, is none of float64."""
     largest = float(np.finfo(np.float64).max)
     for value in y.ravel():
@@ -180,7 +219,7 @@ def _refuse_too_large(y) -> None:
             )
 
 
-def class_encoding(y, weights, loss="auto"):
+def class_encoding(y: np.ndarray, weights: np.ndarray, loss: str = "auto") -> ClassEncoding:
     """Return the encoding of class labels.
 
     Its frequencies are weighted. That of a class without weight is small, not zero.
@@ -200,10 +239,10 @@ def class_encoding(y, weights, loss="auto"):
     shares = np.bincount(numbers[kept], _relative(weights[kept]), minlength=len(classes))
     shares = np.maximum(shares / shares.sum(), LEAST_FREQUENCY / kept.sum())
     loss = "log_loss" if loss == "auto" else loss
-    return TargetEncoding(classes, None, None, loss, shares / shares.sum())
+    return ClassEncoding(loss, classes, shares / shares.sum())
 
 
-def _check_range(columns) -> None:
+def _check_range(columns: np.ndarray) -> None:
     """Raise ValueError where differences of values (n, o) overflow."""
     with np.errstate(over="ignore"):
         is_finite = np.isfinite(np.ptp(columns, axis=0)).all()
@@ -214,7 +253,7 @@ def _check_range(columns) -> None:
         )
 
 
-def value_encoding(y, weights, loss="auto"):
+def value_encoding(y: np.ndarray, weights: np.ndarray, loss: str = "auto") -> ValueEncoding:
     """Return the encoding that standardises values (n,) or (n, o), with weights.
 
     Raises
@@ -240,4 +279,4 @@ def value_encoding(y, weights, loss="auto"):
     scale = np.maximum(scale, LEAST_SPREAD * extent)
     mean = np.where(constant, columns[0], np.ldexp(mean, exponents))
     scale = np.where(constant, 0.0, np.ldexp(scale, exponents))
-    return TargetEncoding(None, mean, scale, "squared_error")
+    return ValueEncoding(mean, scale)

@@ -14,7 +14,7 @@ import pickle
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ import joblib
 import numpy as np
 import torch
 
+from skibias._errors import parameter_error
 from skibias._version import __version__
 
 SECONDS_BETWEEN_WRITES = 10.0  # of the states of a stage
@@ -29,6 +30,7 @@ SECONDS_BETWEEN_WRITES = 10.0  # of the states of a stage
 FREE_PARAMETERS = ("callbacks", "checkpoint", "verbose")
 MAGIC = b"skibias checkpoint 1\n"
 DIGEST_BYTES = 16
+Data = Iterable[np.ndarray | None]  # the arrays of a table
 
 
 class StageFiles(NamedTuple):
@@ -90,17 +92,7 @@ class StateKeeper:
             self._written = time.monotonic()
 
 
-class Checkpoint(NamedTuple):
-    """The folder of one fit; None keeps nothing."""
-
-    folder: Path | None = None
-
-    def stage(self, name: str, later: tuple[str, ...] = ()) -> StageFiles:
-        """Return the files of a stage, which the ``later`` ones depend on."""
-        return StageFiles(self.folder, name, later)
-
-
-def check_checkpoint(estimator) -> None:
+def check_checkpoint(estimator: Any) -> None:
     """Raise ValueError unless the estimator's ``checkpoint`` is None or a usable folder."""
     if estimator.checkpoint is None:
         return
@@ -110,14 +102,16 @@ def check_checkpoint(estimator) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except (OSError, TypeError) as error:
-        raise ValueError(
-            f"The 'checkpoint' parameter of {type(estimator).__name__} must be None or the path "
-            f"of a folder that can be written to. Got {estimator.checkpoint!r} instead."
-        ) from error
+        rule = "be None or the path of a folder that can be written to"
+        raise _refusal(estimator, rule) from error
 
 
-def open_checkpoint(estimator, data, device) -> Checkpoint:
-    """Return the files of a fit of this estimator to these data.
+def _refusal(estimator: Any, rule: str) -> ValueError:
+    return parameter_error("checkpoint", type(estimator).__name__, rule, estimator.checkpoint)
+
+
+def fit_folder(estimator: Any, data: Data, device: torch.device) -> Path | None:
+    """Return the folder of a fit of this estimator to these data; None keeps nothing.
 
     Raises
     ------
@@ -125,15 +119,15 @@ def open_checkpoint(estimator, data, device) -> Checkpoint:
         If a parameter cannot be pickled, so that fits cannot be told apart.
     """
     if estimator.checkpoint is None:
-        return Checkpoint()
+        return None
     folder = Path(estimator.checkpoint) / fit_digest(estimator, data, device)
     folder.mkdir(exist_ok=True)
-    return Checkpoint(folder)
+    return folder
 
 
-def fit_digest(estimator, data, device) -> str:
+def fit_digest(estimator: Any, data: Data, device: torch.device | str) -> str:
     """Return a name for everything that the result of a fit depends on."""
-    parts = {
+    parts: dict[str, Any] = {
         "estimator": type(estimator).__name__,
         "versions": (__version__, torch.__version__.split("+")[0]),
         "device": str(device),
@@ -147,15 +141,13 @@ def fit_digest(estimator, data, device) -> str:
     return joblib.hash(sorted(parts.items()))
 
 
-def _parameter_hash(estimator, name, value) -> str:
+def _parameter_hash(estimator: Any, name: str, value: Any) -> str:
     """Hash a parameter on its own: joblib tells shared objects from equal ones."""
     try:
         return joblib.hash(value)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(
-            f"The 'checkpoint' parameter of {type(estimator).__name__} must be None where the "
-            f"parameter {name!r} cannot be pickled. Got {estimator.checkpoint!r} instead."
-        ) from error
+        rule = f"be None where the parameter {name!r} cannot be pickled"
+        raise _refusal(estimator, rule) from error
 
 
 def _forget_states(folder: Path, name: str) -> None:
@@ -171,7 +163,9 @@ def _state_file(folder: Path, name: str) -> Path:
 def _write(path: Path, content: Any) -> None:
     """Write a file whole or not at all; one that cannot be written does not end a fit."""
     try:
-        payload = _dumps(content)
+        buffer = io.BytesIO()
+        _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(content)
+        payload = buffer.getvalue()
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -194,30 +188,23 @@ def _read(path: Path) -> Any:
         return None
     header = len(MAGIC) + DIGEST_BYTES
     payload = data[header:]
-    if data[:header] != MAGIC + _checksum(path, payload):
-        return _ignored(path, "it is damaged, or from somewhere else")
-    try:
-        return pickle.loads(payload)
-    except Exception as error:  # a pickle may raise anything, say where a class has moved
-        return _ignored(path, f"it cannot be read ({error})")
-
-
-def _ignored(path: Path, reason: str) -> None:
+    if data[:header] == MAGIC + _checksum(path, payload):
+        try:
+            return pickle.loads(payload)
+        except Exception as error:  # a pickle may raise anything, say where a class has moved
+            reason = f"it cannot be read ({error})"
+    else:
+        reason = "it is damaged, or from somewhere else"
     warnings.warn(
         f"The checkpoint {path} is ignored, and its work done anew: {reason}.", stacklevel=2
     )
+    return None
 
 
 def _checksum(path: Path, payload: bytes) -> bytes:
     """Return a checksum that also tells files of other fits and stages."""
     key = hashlib.blake2b(f"{path.parent.name}/{path.name}".encode()).digest()
     return hashlib.blake2b(payload, digest_size=DIGEST_BYTES, key=key).digest()
-
-
-def _dumps(content: Any) -> bytes:
-    buffer = io.BytesIO()
-    _Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL).dump(content)
-    return buffer.getvalue()
 
 
 class _Pickler(pickle.Pickler):

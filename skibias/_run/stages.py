@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
 
-from skibias._run.checkpoint import Checkpoint, StageFiles
+from skibias._run.checkpoint import StageFiles
 from skibias._run.clock import Clock, Cut, Deadline
 
 
@@ -56,12 +57,12 @@ class FitRun(NamedTuple):
     device: torch.device
     n_threads: int = 1  # for work that can be done side by side
     clock: Clock = Clock()
-    checkpoint: Checkpoint = Checkpoint()
+    folder: Path | None = None  # of its checkpoint; None: nothing is kept
     memory: int | None = None
 
     def stage(self, name: str) -> StageRun:
         """Begin a stage."""
         stage = STAGES[name]
         later = tuple(other.name for other in STAGES.values() if other.order > stage.order)
-        files = self.checkpoint.stage(name, later)
+        files = StageFiles(self.folder, name, later)
         return StageRun(stage, self.clock.deadline(stage.until), files, self.memory)

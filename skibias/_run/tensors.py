@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from skibias._run.runtime import plain_settings, worker_threads
+from skibias._run.parallel import worker_threads
+from skibias._run.settings import plain_settings
 
 BLOCK_VALUES = 1 << 17  # numbers that one thread computes at once: they fit into its cache
 

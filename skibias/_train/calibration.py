@@ -34,20 +34,22 @@ class Calibration(NamedTuple):
     smoothing: float = 0.0  # s
     lowest: float = 0.0  # what solving for p gives at least
     temperature: float = 1.0
-    shares: tuple[float, float, float] = (1.0, 0.0, 0.0)  # of the three ways
+    shares: tuple[float, ...] = (1.0, 0.0, 0.0)  # of the three ways
 
-    def probabilities(self, logits) -> np.ndarray:
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return the probabilities of the classes."""
-        mixed = sum(share * way for share, way in zip(self.shares, self.ways(logits), strict=True))
+        mixed = np.zeros(logits.shape)
+        for share, way in zip(self.shares, self.ways(logits), strict=True):
+            mixed += share * way
         return mixed / mixed.sum(axis=1, keepdims=True)
 
-    def ways(self, logits) -> Iterator[np.ndarray]:
+    def ways(self, logits: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the probabilities (n, k), or (k,) that all rows share, of every way."""
         yield self._solved(logits)
         yield softmax(logits / self.temperature, axis=1)
         yield np.full(logits.shape[1], 1 / logits.shape[1])
 
-    def _solved(self, logits) -> np.ndarray:
+    def _solved(self, logits: np.ndarray) -> np.ndarray:
         """Return (q - s / k) / (1 - s)."""
         smoothed = softmax(logits, axis=1)
         solved = (smoothed - self.smoothing / logits.shape[1]) / (1 - self.smoothing)
@@ -55,7 +57,7 @@ class Calibration(NamedTuple):
         return solved / solved.sum(axis=1, keepdims=True)
 
 
-def uncalibrated(smoothing, n_rows) -> Calibration:
+def uncalibrated(smoothing: float, n_rows: int) -> Calibration:
     """Return what only undoes the smoothing of labels, of networks that were trained on n rows.
 
     No probability is then below one over the rows: so little cannot be told from them.
@@ -64,7 +66,9 @@ def uncalibrated(smoothing, n_rows) -> Calibration:
     return Calibration(smoothing, lowest)
 
 
-def fit_calibration(logits, classes, weights, prior: Calibration) -> Calibration:
+def fit_calibration(
+    logits: np.ndarray, classes: np.ndarray, weights: np.ndarray, prior: Calibration
+) -> Calibration:
     """Return the calibration with the temperature and the shares that suit held-out rows best.
 
     Parameters
@@ -79,7 +83,7 @@ def fit_calibration(logits, classes, weights, prior: Calibration) -> Calibration
     rows = np.arange(len(classes))
     weights = weights / weights.mean()
 
-    def loss(log_temperature):
+    def loss(log_temperature: float) -> float:
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
         surprise = 0.5 * (log_temperature / TEMPERATURE_SPREAD) ** 2
         return surprise - np.sum(weights * scaled[rows, classes])
@@ -92,7 +96,7 @@ def fit_calibration(logits, classes, weights, prior: Calibration) -> Calibration
     return tempered._replace(shares=_mixture_shares(likelihoods, weights))
 
 
-def _mixture_shares(likelihoods, weights) -> tuple[float, ...]:
+def _mixture_shares(likelihoods: np.ndarray, weights: np.ndarray) -> tuple[float, ...]:
     """Return the most probable shares of a mixture, given likelihoods (m, n), by EM."""
     prior = np.array(PRIOR_SHARES)
     shares = prior / prior.sum()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import copy
 from fnmatch import fnmatch
-from typing import NoReturn
+from typing import Any
 
 import torch
 from sklearn.metrics import get_scorer
@@ -25,13 +26,15 @@ from skorch.callbacks import (
 )
 from skorch.utils import freeze_parameter
 
+from skibias._errors import parameter_error
 from skibias._numbers import is_whole
 from skibias._train.skorch_net import EngineOptimizer
 
 WEIGHTS = "weights"  # the one parameter of the module that is trained
 # Of skorch's own callbacks and those of the final training.
-TAKEN_NAMES = ("epoch_timer", "train_loss", "valid_loss", "print_log")
-TAKEN_NAMES += ("averaged_validation", "scores")
+TAKEN_NAMES = tuple(
+    "epoch_timer train_loss valid_loss print_log averaged_validation scores".split()
+)
 _NO_BATCHES = (
     "held-out rows are predicted once per epoch, by averaged weights. Use EpochScoring, or "
     "'valid_loss' and 'valid_error' of history_"
@@ -42,8 +45,10 @@ _ONE_PARAMETER = (
 )
 # What is recorded of every epoch before callbacks see its end, and of every batch.
 _HELD_OUT_RECORDS = ("valid_loss", "valid_loss_best", "valid_error", "valid_error_best")
-EPOCH_RECORDS = ("epoch", "train_batch_count", "dur", "train_loss", "train_loss_best")
-EPOCH_RECORDS += _HELD_OUT_RECORDS
+EPOCH_RECORDS = (
+    *"epoch train_batch_count dur train_loss train_loss_best".split(),
+    *_HELD_OUT_RECORDS,
+)
 BATCH_RECORDS = ("train_loss", "train_batch_size")
 REFUSED = {
     BatchScoring: _NO_BATCHES,
@@ -62,102 +67,103 @@ def check_callbacks(callbacks: list, owner: str, early_stopping: bool) -> None:
 
     Entries are callbacks, classes of them, or pairs (name, callback).
     """
-    _check_names(callbacks, owner)
-    checked = []
-    for entry in callbacks:
-        callback = entry[1] if _is_pair(entry) else entry
-        kind = callback if isinstance(callback, type) else type(callback)
-        if not issubclass(kind, Callback):
-            _refuse_other(kind, entry, owner)
-        for refused, reason in REFUSED.items():
-            if issubclass(kind, refused):
-                _refuse(owner, f"not hold {refused.__name__}: {reason}", entry)
-        if kind is callback:
-            callback = _made(kind, entry, owner)
-        _check_settings(callback, owner, early_stopping)
-        checked.append(callback)
-    _check_monitored(checked, owner)
-
-
-def _is_pair(entry) -> bool:
-    return isinstance(entry, tuple) and len(entry) == 2
-
-
-def _refuse(owner, rule, entry) -> NoReturn:
-    raise ValueError(f"The 'callbacks' parameter of {owner} must {rule}. Got {entry!r} instead.")
-
-
-def _refuse_other(kind, entry, owner) -> NoReturn:
-    """Raise TypeError for what is no callback; of a schedule it is said how to make it one."""
-    hint = ""
-    if issubclass(kind, (WarmRestartLR, torch.optim.lr_scheduler.LRScheduler)):
-        hint = f" Pass LRScheduler(policy={kind.__name__})."
-    raise TypeError(
-        f"The 'callbacks' parameter of {owner} must hold skorch callbacks. Got {entry!r} instead."
-        + hint
-    )
-
-
-def _check_names(callbacks, owner) -> None:
     names = [entry[0] for entry in callbacks if _is_pair(entry)]
     are_free = all(isinstance(name, str) and name not in TAKEN_NAMES for name in names)
     if not are_free or len(set(names)) < len(names):
         rule = f"name every callback differently, by a string that is none of {TAKEN_NAMES}"
-        _refuse(owner, rule, names)
+        raise parameter_error("callbacks", owner, rule, names)
+    made = [_made(entry, owner) for entry in callbacks]
+    for callback in made:
+        for rule in _broken_rules(callback, early_stopping):
+            raise parameter_error("callbacks", owner, rule, callback)
+    _check_monitored(made, owner)
 
 
-def _made(kind, entry, owner) -> Callback:
-    """Return a callback of a class, as skorch will make it."""
+def _is_pair(entry: Any) -> bool:
+    return isinstance(entry, tuple) and len(entry) == 2
+
+
+def _made(entry: Any, owner: str) -> Callback:
+    """Return the callback of an entry; one of a class is made as skorch will make it."""
+    callback = entry[1] if _is_pair(entry) else entry
+    kind = callback if isinstance(callback, type) else type(callback)
+    if not issubclass(kind, Callback):
+        is_schedule = issubclass(kind, (WarmRestartLR, torch.optim.lr_scheduler.LRScheduler))
+        hint = f" Pass LRScheduler(policy={kind.__name__})." if is_schedule else ""
+        raise TypeError(
+            f"The 'callbacks' parameter of {owner} must hold skorch callbacks. "
+            f"Got {entry!r} instead.{hint}"
+        )
+    for refused, reason in REFUSED.items():
+        if issubclass(kind, refused):
+            rule = f"not hold {refused.__name__}: {reason}"
+            raise parameter_error("callbacks", owner, rule, entry)
+    if kind is not callback:
+        return callback
     try:
         return kind()
     except TypeError as error:
         rule = f"hold classes only where they can be called without parameters ({error})"
-        _refuse(owner, rule, entry)
+        raise parameter_error("callbacks", owner, rule, entry) from error
 
 
-def _check_settings(callback: Callback, owner, early_stopping) -> None:
-    """Raise ValueError where a callback's own parameters cannot be used, or do nothing."""
-    if isinstance(callback, (Checkpoint, EarlyStopping)):
-        if getattr(callback, "load_best", False):
-            rule = (
-                "have load_best=False: the estimator itself goes back to its best epoch, with "
-                "early_stopping=True"
-            )
-            _refuse(owner, rule, callback)
-        _check_held_out(callback, owner, early_stopping)
+def _broken_rules(callback: Callback, early_stopping: bool) -> Iterator[str]:
+    """Yield what a callback breaks whose own parameters cannot be used, or do nothing."""
+    keeps_or_stops = isinstance(callback, (Checkpoint, EarlyStopping))
+    if keeps_or_stops and getattr(callback, "load_best", False):
+        yield (
+            "have load_best=False: the estimator itself goes back to its best epoch, with "
+            "early_stopping=True"
+        )
     if isinstance(callback, Checkpoint) and callback.f_pickle:
-        _refuse(owner, "have f_pickle=None: pickle the fitted estimator instead", callback)
+        yield "have f_pickle=None: pickle the fitted estimator instead"
     if isinstance(callback, LRScheduler):
-        _check_schedule(callback, owner, early_stopping)
+        yield from _rules_of_schedule(callback)
+    looks = keeps_or_stops or isinstance(callback, LRScheduler)
+    if looks and not early_stopping and _monitor(callback) in _HELD_OUT_RECORDS:
+        yield "monitor 'train_loss' where early_stopping=False holds out no rows"
     if isinstance(callback, ParamMapper):
-        _check_mapper(callback, owner)
+        yield from _rules_of_mapper(callback)
     if isinstance(callback, PassthroughScoring) and not callback.on_train:
-        _refuse(owner, f"have on_train=True: {_NO_BATCHES}", callback)
+        yield f"have on_train=True: {_NO_BATCHES}"
     if isinstance(callback, EpochScoring):
-        _check_scoring(callback, owner, early_stopping)
+        yield from _rules_of_scoring(callback, early_stopping)
 
 
-def _check_scoring(callback: EpochScoring, owner, early_stopping) -> None:
+def _rules_of_schedule(callback: LRScheduler) -> Iterator[str]:
+    """Make the schedule once, for an optimiser like that of training."""
+    weights = torch.zeros(1, dtype=torch.float32, device="cpu").requires_grad_()
+    try:
+        optimizer = EngineOptimizer([weights], lr=0.001, name="sgd", run=list)  # makes no step
+        _policy(callback)(optimizer, **callback.kwargs)
+    except (AttributeError, TypeError, ValueError) as error:
+        yield f"hold schedules of the learning rate that can be made ({error})"
+
+
+def _rules_of_mapper(callback: ParamMapper) -> Iterator[str]:
+    patterns = callback.patterns
+    patterns = patterns if isinstance(patterns, (list, tuple)) else [patterns]
+    if not any(own(WEIGHTS) if callable(own) else fnmatch(WEIGHTS, own) for own in patterns):
+        yield f"have a pattern that matches {WEIGHTS!r}, the one parameter that there is"
+    if not callable(callback.at) and not (is_whole(callback.at) and callback.at > 0):
+        yield "have the number of an epoch, from 1, or a function as 'at'"
+    if callback.fn is freeze_parameter:
+        yield f"not hold {type(callback).__name__} that freezes: {_ONE_PARAMETER}"
+
+
+def _rules_of_scoring(callback: EpochScoring, early_stopping: bool) -> Iterator[str]:
     if callback.on_train:
-        rule = "have on_train=False: the held-out rows are scored, with averaged weights"
-        _refuse(owner, rule, callback)
+        yield "have on_train=False: the held-out rows are scored, with averaged weights"
     if not early_stopping:
-        rule = "hold no EpochScoring where early_stopping=False holds out no rows"
-        _refuse(owner, rule, callback)
+        yield "hold no EpochScoring where early_stopping=False holds out no rows"
     if isinstance(callback.scoring, str):
         try:
             get_scorer(callback.scoring)
         except ValueError as error:
-            _refuse(owner, f"hold scores of scikit-learn ({error})", callback)
+            yield f"hold scores of scikit-learn ({error})"
 
 
-def _check_held_out(callback, owner, early_stopping) -> None:
-    if callback.monitor in _HELD_OUT_RECORDS and not early_stopping:
-        rule = "monitor 'train_loss' where early_stopping=False holds out no rows"
-        _refuse(owner, rule, callback)
-
-
-def _check_monitored(callbacks: list[Callback], owner) -> None:
+def _check_monitored(callbacks: list[Callback], owner: str) -> None:
     """Raise ValueError where a callback monitors what nothing records before it.
 
     A user's own class may record anything.
@@ -179,60 +185,27 @@ def _check_monitored(callbacks: list[Callback], owner) -> None:
         known += _records(callback)
 
 
-def _monitor(callback: Callback):
+def _monitor(callback: Callback) -> Any:
     """Return what a callback looks at; a schedule does so only for a plateau."""
-    if isinstance(callback, LRScheduler) and not _waits_for_plateau(callback):
-        return None
+    if isinstance(callback, LRScheduler):
+        waits_for_plateau = _policy(callback) is torch.optim.lr_scheduler.ReduceLROnPlateau
+        return callback.monitor if waits_for_plateau else None
     return getattr(callback, "monitor", None)
 
 
-def _waits_for_plateau(callback: LRScheduler) -> bool:
-    policy = callback.policy
-    policy = callback._get_policy_cls() if isinstance(policy, str) else policy
-    return policy is torch.optim.lr_scheduler.ReduceLROnPlateau
+def _policy(callback: LRScheduler) -> Any:
+    """Return the class of a schedule, or the function that makes it."""
+    by_name = isinstance(callback.policy, str)
+    return callback._get_policy_cls() if by_name else callback.policy
 
 
 def _records(callback: Callback) -> list[str]:
     """Return the names that a callback of skorch records of every epoch, or batch."""
-    if isinstance(callback, (EpochScoring, PassthroughScoring)):
-        name = _score_name(callback)
-        return [name] if callback.lower_is_better is None else [name, f"{name}_best"]
-    event = getattr(callback, "event_name", None)
-    return [] if event is None else [event]
-
-
-def _score_name(callback: EpochScoring | PassthroughScoring) -> str:
-    """Return the name of a score, as skorch will find it."""
-    if isinstance(callback, PassthroughScoring):
-        return callback.name
-    return copy(callback).initialize().name_
-
-
-def _check_schedule(callback: LRScheduler, owner, early_stopping) -> None:
-    """Make the schedule once, for an optimiser like that of training."""
-    weights = torch.zeros(1, dtype=torch.float32, device="cpu").requires_grad_()
-    try:
-        policy = callback.policy
-        if isinstance(policy, str):
-            policy = callback._get_policy_cls()
-        policy(EngineOptimizer([weights], lr=0.001, name="sgd", run=None), **callback.kwargs)
-    except (AttributeError, TypeError, ValueError) as error:
-        rule = f"hold schedules of the learning rate that can be made ({error})"
-        _refuse(owner, rule, callback)
-    if _waits_for_plateau(callback):
-        _check_held_out(callback, owner, early_stopping)
-
-
-def _check_mapper(callback: ParamMapper, owner) -> None:
-    patterns = callback.patterns
-    patterns = patterns if isinstance(patterns, (list, tuple)) else [patterns]
-    matches = [own(WEIGHTS) if callable(own) else fnmatch(WEIGHTS, own) for own in patterns]
-    if not any(matches):
-        rule = f"have a pattern that matches {WEIGHTS!r}, the one parameter that there is"
-        _refuse(owner, rule, callback)
-    if not callable(callback.at) and not (is_whole(callback.at) and callback.at > 0):
-        _refuse(owner, "have the number of an epoch, from 1, or a function as 'at'", callback)
-    if callback.fn is freeze_parameter:
-        _refuse(
-            owner, f"not hold {type(callback).__name__} that freezes: {_ONE_PARAMETER}", callback
-        )
+    if isinstance(callback, EpochScoring):
+        name = copy(callback).initialize().name_
+    elif isinstance(callback, PassthroughScoring):
+        name = callback.name
+    else:
+        event = getattr(callback, "event_name", None)
+        return [] if event is None else [event]
+    return [name] if callback.lower_is_better is None else [name, f"{name}_best"]

@@ -13,7 +13,7 @@ from skibias._choose.selection import Selection
 from skibias._prepare.problem import Problem
 from skibias._prepare.rows import take_rows
 from skibias._run.clock import Cut
-from skibias._run.runtime import worker_threads
+from skibias._run.parallel import worker_threads
 from skibias._run.stages import FitRun, StageRun
 from skibias._run.tensors import as_tensor
 from skibias._train.fitted import FittedNetworks

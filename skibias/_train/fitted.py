@@ -77,9 +77,7 @@ class FittedNetworks(NamedTuple):
             changes = weights[:, architecture.n_layer_weights :]
             changes = changes.reshape(-1, *architecture.trained_inputs)
             reader = encoder.after_training(INPUT_RATE * changes)
-        return cls(
-            architecture, activations, weights, encoder, reader, encoding, target_means
-        )
+        return cls(architecture, activations, weights, encoder, reader, encoding, target_means)
 
     @property
     def layer_weights(self) -> np.ndarray:

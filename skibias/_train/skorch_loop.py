@@ -12,7 +12,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from skibias._run.clock import Cut
-from skibias._run.runtime import progress_bar
+from skibias._run.progress import progress_bar
 from skibias._train.epoch_scores import HeldOutScores, epoch_scorings
 from skibias._train.skorch_net import (
     FinalSettings,

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from skibias._numbers import check_count, check_positive
-from skibias._run.runtime import NUMPY_ERRORS, full_precision
+from skibias._run.settings import NUMPY_ERRORS, full_precision
 from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import random_generator
 from skibias._typing import Complexity, RandomState, ResponseMethod

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skibias._docstrings import shared_parts
 from skibias._numbers import check_count
-from skibias._run.runtime import plain_settings
+from skibias._run.settings import plain_settings
 from skibias._run.tensors import as_tensor
 from skibias._typing import Complexity, RandomState, ResponseMethod
 from skibias.complexity._paths import Paths, draw_paths, values_along

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length
 
 from skibias._numbers import check_count
-from skibias._run.runtime import NUMPY_ERRORS
+from skibias._run.settings import NUMPY_ERRORS
 from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import Response, find_response

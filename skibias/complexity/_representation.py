@@ -5,7 +5,7 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from skibias._run.runtime import plain_settings
+from skibias._run.settings import plain_settings
 from skibias._run.tensors import as_tensor
 from skibias.complexity._tables import numeric_columns
 from skibias.engine.complexity import effective_rank as engine_effective_rank

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from skibias._columns import check_real
-from skibias._run.runtime import full_precision
+from skibias._run.settings import full_precision
 from skibias._run.tensors import as_tensor
 
 RESPONSE_METHODS = ("decision_function", "predict_proba", "predict")

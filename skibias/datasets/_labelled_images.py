@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skibias._run.runtime import draw_seed
+from skibias._run.seeds import draw_seed
 
 # Rec. 601 of the ITU: the luma of red, green and blue.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)

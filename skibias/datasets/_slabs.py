@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skibias._numbers import is_whole
-from skibias._run.runtime import draw_seed
+from skibias._run.seeds import draw_seed
 from skibias._sklearn_compat import RANDOM_STATE, Interval, validate_params
 from skibias._typing import RandomState
 

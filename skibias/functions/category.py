@@ -211,7 +211,9 @@ class CategoryActivation(Immutable):
 
     def __repr__(self) -> str:
         channels = "" if self.n_channels is None else f", n_channels={self.n_channels}"
-        return f"CategoryActivation({len(self.levels)} levels: {short(list(self.levels))}{channels})"
+        return (
+            f"CategoryActivation({len(self.levels)} levels: {short(list(self.levels))}{channels})"
+        )
 
 
 class CategoryModule(nn.Module):

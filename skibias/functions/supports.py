@@ -68,7 +68,11 @@ class KnotSupport(NamedTuple):
 
     def heights(self, function: ColumnFunction) -> np.ndarray:
         own = function.values.reshape(len(self.knots), -1)
-        return np.concatenate([own, np.reshape(function.missing, (1, -1))]) if self.has_missing else own
+        return (
+            np.concatenate([own, np.reshape(function.missing, (1, -1))])
+            if self.has_missing
+            else own
+        )
 
 
 class LevelSupport(NamedTuple):
@@ -108,4 +112,8 @@ class LevelSupport(NamedTuple):
     def heights(self, function: ColumnFunction) -> np.ndarray:
         first = np.unique(self.groups[:-1], return_index=True)[1]
         own = function.values[first].reshape(self.n_groups, -1)
-        return np.concatenate([own, np.reshape(function.missing, (1, -1))]) if self.has_missing else own
+        return (
+            np.concatenate([own, np.reshape(function.missing, (1, -1))])
+            if self.has_missing
+            else own
+        )

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count
 from skibias._prepare.table import read_table
-from skibias._run.runtime import plain_settings
+from skibias._run.settings import plain_settings
 from skibias._transformer import IAFTransformer
 from skibias.functions.spline import SplineActivation
 from skibias.plots._figure import COLOR_MAP, finish, pyplot

@@ -16,9 +16,10 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count, check_index, check_positive
-from skibias._prepare.table import read_table
 from skibias._prepare.rows import engine_rows
-from skibias._run.runtime import plain_settings, side_by_side
+from skibias._prepare.table import read_table
+from skibias._run.parallel import side_by_side
+from skibias._run.settings import plain_settings
 from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import random_generator
 from skibias._train.fitted import FittedNetworks, OneNetwork

@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike
 
 from skibias._frames import import_pandas
 from skibias._numbers import check_count, plain_numbers
-from skibias._run.runtime import draw_seed, plain_settings, progress_bar
+from skibias._run.progress import progress_bar
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import checked_random_state
 from skibias._typing import Frame, RandomState

@@ -11,7 +11,9 @@ import torch
 
 from skibias._frames import import_pandas
 from skibias._numbers import check_count
-from skibias._run.runtime import draw_seed, plain_settings, progress_bar
+from skibias._run.progress import progress_bar
+from skibias._run.seeds import draw_seed
+from skibias._run.settings import plain_settings
 from skibias._sklearn_compat import checked_random_state
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import lz_phrases

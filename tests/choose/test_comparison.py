@@ -9,7 +9,7 @@ from skibias._choose.comparison import Comparison, TrainingPlan, compare
 from skibias._choose.plan import NetworkPlan
 from skibias._prepare.problem import split_problem
 from skibias._prepare.targets import TableData, encoded_rows
-from skibias._run.runtime import one_thread
+from skibias._run.settings import one_thread
 from skibias._run.stages import FitRun
 
 RUN = FitRun(torch.device("cpu"))

@@ -17,7 +17,7 @@ from skibias import (
     LearnedActivationMLPClassifier,
     SplineActivation,
 )
-from skibias._run.runtime import draw_seed
+from skibias._run.seeds import draw_seed
 from skibias.engine.episodes import stream
 from skibias.engine.networks import Architecture
 

@@ -18,7 +18,7 @@ from skibias._prepare.columns import (
 )
 from skibias._prepare.problem import split_problem
 from skibias._prepare.targets import TableData, encoded_rows
-from skibias._run.runtime import plain_settings
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
 from skibias._train.final import train_selected
 from skibias.engine.networks import INPUT_RATE

@@ -12,7 +12,7 @@ from skibias._choose.plan import FitPlan
 from skibias._choose.selection import choose_network
 from skibias._prepare.problem import split_problem
 from skibias._prepare.targets import TableData, encoded_rows
-from skibias._run.runtime import plain_settings
+from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
 from skibias._train.final import train_selected
 

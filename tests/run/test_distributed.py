@@ -15,7 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_score
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier
-from skibias._run.runtime import count_workers, side_by_side
+from skibias._run.parallel import count_workers, side_by_side
 
 distributed = pytest.importorskip("distributed")
 # The cluster's own clean-up, and what it imports, are not ours to judge.

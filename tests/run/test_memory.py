@@ -15,7 +15,8 @@ from skibias._prepare.columns import ScaledColumns
 from skibias._prepare.problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, split_problem
 from skibias._prepare.rows import subsample
 from skibias._prepare.targets import TableData, encoded_rows
-from skibias._run.runtime import in_chunks, one_thread
+from skibias._run.memory import in_chunks
+from skibias._run.settings import one_thread
 from skibias._run.stages import FitRun
 from skibias.engine.schedules import SCHEDULES
 

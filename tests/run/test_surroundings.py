@@ -29,8 +29,7 @@ from skibias import (
     LearnedActivationMLPRegressor,
     SplineActivation,
 )
-from skibias._run import runtime as _runtime
-from skibias._run.runtime import one_thread
+from skibias._run.settings import _thread_count, one_thread
 from skibias._run.tensors import as_tensor
 from skibias.callbacks import WeightTrajectory
 from skibias.complexity import (
@@ -359,7 +358,7 @@ def test_a_fork_while_another_thread_is_computing(fitted):
     thread.start()
     inside.wait()
     try:
-        with used_threads(), _runtime._thread_count._lock:
+        with used_threads(), _thread_count._lock:
             found = in_forked_child(lambda: fitted.classifier.predict_proba(X))
     finally:
         ended.set()

@@ -1,23 +1,18 @@
-"""Threads, seeds and interruptions."""
+"""Calls side by side, and interruptions."""
 
 import os
 import signal
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
 from skibias import ActivationLearner, LearnedActivationMLPClassifier
-from skibias._run.runtime import (
-    draw_seed,
-    one_thread,
-    raise_if_cancelled,
-    side_by_side,
-    worker_threads,
-)
+from skibias._run.parallel import raise_if_cancelled, side_by_side, worker_threads
+from skibias._run.settings import one_thread
 
 
 def test_results_come_in_the_order_of_the_calls():
@@ -81,34 +76,6 @@ def test_threads_stay_alone_when_another_fit_has_set_the_count():
         torch.set_num_threads(2)
         started.set()
         assert future.result() == {1}
-
-
-@pytest.mark.usefixtures("kept_thread_count")
-def test_calls_that_overlap_leave_the_count_of_the_process():
-    def first():
-        with one_thread():
-            entered.set()
-            second_inside.wait()
-        first_left.set()
-
-    def second():
-        entered.wait()
-        with one_thread():
-            second_inside.set()
-            first_left.wait()
-
-    torch.set_num_threads(2)
-    entered, second_inside, first_left = (threading.Event() for _ in range(3))
-    with ThreadPoolExecutor(2) as pool:
-        wait([pool.submit(first), pool.submit(second)])
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(torch.get_num_threads).result() == 2
-
-
-def test_seeds_follow_the_random_state():
-    assert draw_seed(3) == draw_seed(3) == draw_seed(np.random.RandomState(3))
-    assert draw_seed(3) != draw_seed(4)
-    assert draw_seed(None) != draw_seed(None)
 
 
 @pytest.mark.usefixtures("ctrl_c_interrupts", "kept_thread_count")
