@@ -9,10 +9,12 @@ from skibias._mlp import LearnedActivationMLPClassifier, LearnedActivationMLPReg
 from skibias._transformer import IAFTransformer
 from skibias._version import __version__
 from skibias.complexity import tv_complexity
+from skibias.functions.category import CategoryActivation
 from skibias.functions.spline import SplineActivation
 
 __all__ = [
     "ActivationLearner",
+    "CategoryActivation",
     "IAFTransformer",
     "LearnedActivationMLPClassifier",
     "LearnedActivationMLPRegressor",

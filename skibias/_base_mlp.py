@@ -31,7 +31,7 @@ from skibias._prepare.problem import Problem, split_problem
 from skibias._prepare.rows import WeightedRows
 from skibias._prepare.scaling import SCALINGS, resolve_scaling
 from skibias._prepare.splits import is_splitter
-from skibias._prepare.table import read_table, read_training_table
+from skibias._prepare.table import ReadsTables, read_table, read_training_table
 from skibias._prepare.targets import TableData, encoded_rows
 from skibias._run.checkpoint import check_checkpoint, fit_folder
 from skibias._run.clock import Clock, Cut, warn_of_cuts
@@ -51,7 +51,7 @@ from skibias.functions.spline import SplineActivation
 LEARNING_WIDTH = 64  # of the networks that functions are learned in, at most
 
 
-class BaseLearnedActivationMLP(EstimatorWithParts):
+class BaseLearnedActivationMLP(ReadsTables, EstimatorWithParts):
     """Base of the two estimators; not to be used directly."""
 
     _parameter_constraints: dict = {
@@ -155,7 +155,7 @@ class BaseLearnedActivationMLP(EstimatorWithParts):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Columns in any units; numbers or booleans.
+            Numbers in any units, and categories; both may be missing (NaN, None or NA).
         y : array-like of shape (n_samples,)
             Class labels or values; values may be of shape (n_samples, n_outputs).
         sample_weight : array-like of shape (n_samples,), default=None
@@ -258,8 +258,12 @@ class BaseLearnedActivationMLP(EstimatorWithParts):
         if is_classification:
             check_classification_targets(y)
         check_given_functions(self, X, self.table_reader_, columns.shape[1])
-        weights = check_weights(sample_weight, columns, owner)
+        weights = check_weights(sample_weight, columns, owner) * self._class_weights(y)
         return TableData(columns, y, weights, check_groups(groups, columns))
+
+    def _class_weights(self, y: np.ndarray) -> np.ndarray:
+        """Return the factors (n,) on the weights of rows that their classes stand for."""
+        return np.ones(len(y))
 
     def _problem(self, data: TableData, learner: ActivationLearner, run: FitRun) -> Problem:
         """Encode the targets, hold out rows and fit the scaler."""
@@ -272,7 +276,7 @@ class BaseLearnedActivationMLP(EstimatorWithParts):
         scaling = resolve_scaling(self.scaling, is_classification)
         seed = self._seed(run)
         return split_problem(
-            rows, self.table_reader_, scaling, encoding, self.validation_fraction, seed
+            rows, scaling, encoding, self.validation_fraction, seed, self.table_reader_
         )
 
     def _seed(self, run: FitRun) -> int:

@@ -40,7 +40,9 @@ def _kind(label: Any) -> str | None:
 
 
 def level_codes(values: np.ndarray, levels: Sequence[Any]) -> np.ndarray:
-    """Return the number (n,) int64 of every value's level: of n levels, n is unknown, n + 1 missing.
+    """Return the number (n,) int64 of every value's level.
+
+    Of L levels, L stands for an unknown one, and L + 1 for a missing value.
 
     Parameters
     ----------

@@ -2,137 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import accuracy_score, r2_score
+from sklearn.utils import column_or_1d
+from sklearn.utils.class_weight import compute_sample_weight
 
 from skibias._base_mlp import BaseLearnedActivationMLP
+from skibias._errors import parameter_error
+from skibias._learner import ActivationLearner
+from skibias._mlp_docstrings import ATTRIBUTES, PARAMETERS
+from skibias._prepare.data_checks import check_weights
 from skibias._prepare.rows import WeightedRows
 from skibias._run.clock import Cut
 from skibias._run.settings import plain_settings
+from skibias._sklearn_compat import StrOptions
 from skibias._train.calibration import fit_calibration
-
-_PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
-        Units of each hidden layer; () is a linear model. A layer's input is added to its output
-        where both have the same width.
-    activation : str, SplineActivation or list of SplineActivation, default="auto"
-        The function of the hidden units. "auto" compares ReLU, tanh(a x) for a in (1, 2, 4, 8) and
-        the learned functions, and takes the one that is best on held-out rows. "learned" compares
-        learned functions only. "relu", "gelu", "tanh", "sin" and "hat" are exactly that function.
-        A `SplineActivation` is used as it is. With ``sharing="layer"``, a list gives every hidden
-        layer its own `SplineActivation`.
-    prefactor : float or None, default=None
-        Factor on the argument of the activation; the learning rate is divided by it. None means 1,
-        or (1, 2, 4, 8) for the tanh of "auto". A number replaces these four.
-    input_activations : {"auto", "learned"}, None, IAFTransformer or list, default="auto"
-        Functions of the input columns. "learned" meta-learns up to 16 functions of every column;
-        each network then goes on training a copy of them with its weights. "auto" compares
-        networks with and without such functions if ``activation="auto"`` and there are at most 512
-        columns; otherwise it has none. None only scales the columns. An unfitted `IAFTransformer`
-        is learned anew with its own settings, and networks do not change its functions.
-        ``FrozenEstimator(fitted_transformer)``, or a list of one `SplineActivation` per column, is
-        used as it is.
-    sharing : {"network", "layer"}, default="network"
-        One learned activation for all hidden layers, or one for each.
-    learner : ActivationLearner or None, default=None
-        How functions are learned. None is ``ActivationLearner()`` on networks at most 64 wide.
-        The estimator's ``random_state``, ``device``, ``sharing`` and ``verbose`` replace those of
-        the learner. The learner's ``spectral_normalization`` holds for the final network as well.
-        Its ``n_knots``, ``init``, ``outer_learning_rate``, ``outer_step`` and ``n_restarts`` are
-        those of activations; to set them for input functions, pass an `IAFTransformer`.
-    scaling : {"auto", "quantile", "robust", "minmax", "standard"} or None, default="auto"
-        Scaling of columns without learned functions. "quantile": ranks spread evenly over
-        [-1, 1]. "robust": interquartile range 1, values far outside drawn in smoothly. "minmax":
-        linear to [-1, 1]. "standard": zero mean and unit variance. None: none. "auto" is
-        "quantile" for classes and "robust" for values, which often depend on how far out a column
-        lies.
-    optimizer : {"rmsprop", "adam", "momentum", "sgd"}, default="rmsprop"
-    learning_rate : float, default=0.001
-    label_smoothing : float, default=0.1
-        Share of every label that is spread evenly over all classes while networks are trained.
-        Regression does not use it.
-    batch_size : int or "auto", default="auto"
-        Rows per step. "auto" is a tenth of the training rows, at least 32 and at most 256; from
-        102,400 rows on it is a 400th of them, at most 4096.
-    max_iter : int, default=100
-        Epochs of the final training, at most.
-    early_stopping : bool, default=True
-        Whether training stops on held-out rows and returns to its best epoch. Otherwise the final
-        networks are trained on all rows for ``max_iter`` epochs. The weights that are evaluated
-        and kept are their mean over the last 50 steps.
-    validation_fraction : float, default=0.15
-        Share of the rows that is held out to choose among candidates and to stop early. Learning
-        does not see these rows. Scaling does: it uses their columns, the mean and spread of values,
-        and the frequencies of classes.
-    n_iter_no_change : int, default=12
-        Training stops after so many epochs in which the networks together did not predict the
-        held-out rows better: with fewer errors (a lower log loss if weights differ), or a lower
-        squared error.
-    n_estimators : int, default=4
-        Networks that are trained; their outputs are averaged.
-    callbacks : list of skorch callbacks or None, default=None
-        Hooks of the final training: callbacks, classes of them, or pairs (name, callback). They are
-        not copied. All weights are one parameter, "weights". `EpochScoring` scores all networks
-        together on the held-out rows. `BatchScoring`, `Freezer`, `Unfreezer`, `LoadInitState` and
-        `InputShapeSetter` are refused, since they would have no effect here.
-    time_limit : float or None, default=None
-        Seconds after which `fit` should end, approximately. It keeps the best result so far, and a
-        `ConvergenceWarning` names the stages that it cut. Learning ends after a quarter of the
-        limit, comparing after 60 %; training has the rest. Every candidate is evaluated at least
-        once, and networks are trained on at least one batch. The result then depends on the speed
-        of the machine.
-    checkpoint : str, path-like or None, default=None
-        Folder for intermediate results. A fit that was interrupted goes on from them, to the same
-        result as without the interruption. Fits to other data or with other parameters (except
-        ``verbose`` and ``callbacks``) have files of their own there. A finished fit leaves its
-        files behind: delete the folder when done. The files are pickles, so use a folder that you
-        trust. Callbacks see only the epochs after an interruption.
-    device : str, default="auto"
-        "cpu", "cuda", "cuda:0", …; "auto" is CUDA if there is one. Prediction runs on the CPU.
-    random_state : int, RandomState instance or None, default=None
-        The same number gives the same result on any number of threads; on a GPU, except for the
-        last digits.
-    verbose : int, default=0
-        1 shows progress bars on stderr."""
-
-_ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
-        The activation of the final networks, prefactor included: a `SplineActivation` or an exact
-        function. A list with one per hidden layer if ``sharing="layer"``.
-    input_activations_ : list of SplineActivation or None
-        One function per column, with knots in the units of X; None if columns are only scaled. If
-        every network trained its own, the channels of the first network come first.
-    candidates_ : dict of ndarray
-        The candidates and how they compare; ``pandas.DataFrame(candidates_)`` is a table. ``name``,
-        ``inputs``, ``prefactor`` and ``restart`` say what a candidate is. ``screening_score`` is
-        the negative held-out loss of a narrow network. ``validation_score`` is the negative
-        share of errors on held-out rows (log loss if their weights differ; squared error in
-        regression) of up to two networks of full width, nan for candidates that were screened
-        out. ``rank`` orders them; ``status`` is "chosen", "compared", "screened" or "diverged".
-        With fewer than 100 rows, narrow networks are compared once: by cross-validated losses or,
-        if something was learned because it was asked for, by the losses on the held-out rows.
-    meta_history_ : dict
-        How learning went, for "activation" and "inputs" if they were learned: ``validation_loss``
-        (outer steps, restarts), ``snapshot_step`` and ``functions``, as in `ActivationLearner`. The
-        loss is what the outer loop minimises, not an estimate of performance.
-    history_ : list of dict
-        One record per epoch of the final training, from skorch. ``valid_error``, which decides
-        when to stop, is the share of held-out rows that all networks together get wrong, their
-        log loss if weights differ, or their squared error.
-    n_iter_ : int
-        Epochs of the final training.
-    best_validation_score_ : float or None
-        {score} on the held-out rows, which also chose the network: optimistic. None without
-        early stopping.
-    networks_ : FittedNetworks
-        The trained networks and how they read columns, for `skibias.plots` and callbacks.
-    weights_ : ndarray of shape (n_estimators, n_weights), float32
-        Weights and biases of every network's layers.
-    n_features_in_ : int
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Only if X had column names that are all strings."""
+from skibias._typing import OptimizerName, RandomState, Sharing
+from skibias.functions.spline import SplineActivation
 
 
 class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
@@ -144,12 +37,16 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
 
     Parameters
     ----------
-    {_PARAMETERS}
+    {PARAMETERS}
+    class_weight : dict, "balanced" or None, default=None
+        Factor on the weights of the rows of each class, by label; a class that a dict leaves out
+        has 1. "balanced" is inversely proportional to the numbers of rows. Probabilities are then
+        those of classes that are as frequent as their weights say.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-    {_ATTRIBUTES.format(score="Accuracy")}
+    {ATTRIBUTES.format(score="Accuracy")}
 
     Examples
     --------
@@ -160,6 +57,77 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
     >>> model.fit(X, y).predict(X[:2])
     array([0, 0])
     """
+
+    _parameter_constraints: dict = {
+        **BaseLearnedActivationMLP._parameter_constraints,
+        "class_weight": [Mapping, StrOptions({"balanced"}), None],
+    }
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (256, 256),
+        *,
+        activation: str | SplineActivation | Sequence[SplineActivation] = "auto",
+        prefactor: float | None = None,
+        input_activations: str | BaseEstimator | Sequence[SplineActivation] | None = "auto",
+        sharing: Sharing = "network",
+        learner: ActivationLearner | None = None,
+        scaling: str | None = "auto",
+        categorical_features: Literal["from_dtype"] | ArrayLike | None = "from_dtype",
+        optimizer: OptimizerName = "rmsprop",
+        learning_rate: float = 0.001,
+        label_smoothing: float = 0.1,
+        batch_size: int | Literal["auto"] = "auto",
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        max_iter: int = 100,
+        early_stopping: bool = True,
+        validation_fraction: float = 0.15,
+        n_iter_no_change: int = 12,
+        n_estimators: int = 4,
+        callbacks: list[Any] | None = None,
+        time_limit: float | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        device: str | torch.device = "auto",
+        random_state: RandomState = None,
+        verbose: int = 0,
+    ) -> None:
+        super().__init__(
+            hidden_layer_sizes,
+            activation=activation,
+            prefactor=prefactor,
+            input_activations=input_activations,
+            sharing=sharing,
+            learner=learner,
+            scaling=scaling,
+            categorical_features=categorical_features,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            label_smoothing=label_smoothing,
+            batch_size=batch_size,
+            max_iter=max_iter,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            n_iter_no_change=n_iter_no_change,
+            n_estimators=n_estimators,
+            callbacks=callbacks,
+            time_limit=time_limit,
+            checkpoint=checkpoint,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.class_weight = class_weight
+
+    def _class_weights(self, y: np.ndarray) -> np.ndarray:
+        if self.class_weight is None:
+            return super()._class_weights(y)
+        try:
+            factors = compute_sample_weight(self.class_weight, column_or_1d(y))
+        except ValueError as error:
+            raise parameter_error(
+                "class_weight", type(self).__name__, "name classes of y", self.class_weight
+            ) from error
+        return check_weights(factors, y, type(self).__name__, "class_weight")
 
     def _fit(self, *arguments: Any) -> list[Cut]:
         cuts = super()._fit(*arguments)
@@ -237,11 +205,11 @@ class LearnedActivationMLPRegressor(RegressorMixin, BaseLearnedActivationMLP):
 
     Parameters
     ----------
-    {_PARAMETERS}
+    {PARAMETERS}
 
     Attributes
     ----------
-    {_ATTRIBUTES.format(score="Coefficient of determination")}
+    {ATTRIBUTES.format(score="Coefficient of determination")}
 
     Examples
     --------

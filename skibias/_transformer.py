@@ -30,7 +30,7 @@ from skibias._prepare.estimator_checks import (
 from skibias._prepare.learner_checks import check_numbered_rows, check_outside_names
 from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, split_problem
 from skibias._prepare.splits import is_splitter
-from skibias._prepare.table import read_table, read_training_table
+from skibias._prepare.table import ReadsTables, read_table, read_training_table
 from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
 from skibias._run.device import resolve_device
 from skibias._run.seeds import draw_seed
@@ -42,7 +42,7 @@ from skibias._typing import RandomState, TargetType
 from skibias.functions.supports import ColumnFunction
 
 
-class IAFTransformer(TransformerMixin, EstimatorWithParts):
+class IAFTransformer(TransformerMixin, ReadsTables, EstimatorWithParts):
     """Learned input activation functions: one function, of one or more channels, per column.
 
     The functions are meta-learned in front of a small ReLU network (Teney et al., CVPR 2025,
@@ -65,6 +65,11 @@ class IAFTransformer(TransformerMixin, EstimatorWithParts):
     scaling : {"minmax", "quantile"}, default="minmax"
         How the identity start maps a column to [-1, 1]: linearly, or by ranks. Ramps follow
         the quantiles either way.
+    categorical_features : {"from_dtype"}, array-like or None, default="from_dtype"
+        Columns that hold categories, as a mask, by number or by name. "from_dtype" takes those
+        whose type says so: in frames of pandas, polars and others ``category``, ``Enum``, strings,
+        objects that are strings, and booleans; in arrays of objects, strings and booleans. None
+        takes all columns for numbers.
     device : str, default="auto"
         "cpu", "cuda", "cuda:0", …; "auto" is CUDA where there is one.
     random_state : int, RandomState instance or None, default=None
@@ -73,9 +78,11 @@ class IAFTransformer(TransformerMixin, EstimatorWithParts):
 
     Attributes
     ----------
-    activations_ : list of SplineActivation
-        One per column, knots in the units of X. The function of a constant column is not
-        learned.
+    activations_ : list of SplineActivation and CategoryActivation
+        One per column, with knots in the units of X, or the levels of a category. The function of
+        a constant column is not learned.
+    categories_ : list
+        Labels of each column in order, or None where it holds numbers.
     meta_history_ : dict
         ``validation_loss`` (outer steps, restarts), ``snapshot_step`` and ``functions``, as in
         `ActivationLearner`.
@@ -138,7 +145,7 @@ class IAFTransformer(TransformerMixin, EstimatorWithParts):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Columns in any units; numbers or booleans.
+            Numbers in any units, and categories; both may be missing (NaN, None or NA).
         y : array-like of shape (n_samples,)
             What a network behind the functions is to predict.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -195,11 +202,11 @@ class IAFTransformer(TransformerMixin, EstimatorWithParts):
         seed = draw_seed(self.random_state)
         problem = split_problem(
             rows,
-            self.table_reader_,
             None,
             encoding,
             HELD_OUT_FRACTION,
             seed,
+            self.table_reader_,
             with_target_means=False,
         )
         # One restart leaves nothing to choose on held-out rows.

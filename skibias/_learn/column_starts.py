@@ -75,7 +75,7 @@ def start_heights(
         else:
             own[:n_knots] = identity_values(support.knots, scaling)
         if support.has_missing:
-            own[n_knots] = support.shares @ own[:n_knots]
+            own[n_knots] = support.mean(own[:n_knots])
     return heights
 
 

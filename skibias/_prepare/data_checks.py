@@ -12,7 +12,9 @@ from skibias._columns import numbers_only
 from skibias._sklearn_compat import check_sample_weight
 
 
-def check_weights(sample_weight: Any, X: np.ndarray, owner: str) -> np.ndarray:
+def check_weights(
+    sample_weight: Any, X: np.ndarray, owner: str, parameter: str = "sample_weight"
+) -> np.ndarray:
     """Return float64 weights (n,), ones if there are none.
 
     Raises
@@ -22,14 +24,14 @@ def check_weights(sample_weight: Any, X: np.ndarray, owner: str) -> np.ndarray:
     """
     if sample_weight is not None and not np.any(np.asarray(sample_weight)):
         raise ValueError(
-            "The 'sample_weight' parameter must hold at least one positive weight: sample weights "
+            f"The {parameter!r} parameter must hold at least one positive weight: sample weights "
             "must contain at least one non-zero number. Got zeros only instead."
         )
-    with numbers_only(sample_weight, owner, "sample_weight"):
+    with numbers_only(sample_weight, owner, parameter):
         weights = check_sample_weight(sample_weight, X, dtype=np.float64)
     if (weights < 0).any():
         raise ValueError(
-            "The 'sample_weight' parameter must not hold negative weights. "
+            f"The {parameter!r} parameter must not hold negative weights. "
             f"Got {weights.min()!r} instead."
         )
     return weights

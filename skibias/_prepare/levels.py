@@ -29,10 +29,11 @@ def _support(codes: np.ndarray, weights: np.ndarray, labels: tuple) -> LevelSupp
     counts = np.bincount(known, minlength=len(labels))
     shares = np.bincount(known, weights[~gaps], minlength=len(labels))
     order = np.argsort(-shares, kind="stable")
-    n_own = max(1, min(MAX_LEVELS, np.count_nonzero(counts >= MIN_LEVEL_ROWS)))
+    n_frequent = int(np.count_nonzero(counts >= MIN_LEVEL_ROWS))
+    n_own = max(1, min(MAX_LEVELS, n_frequent))
     n_own = len(labels) if n_own == len(labels) - 1 else n_own  # one rare level is its own group
     groups = np.empty(len(labels) + 1, dtype=np.int64)
-    groups[order] = np.minimum(np.arange(len(labels)), n_own)
+    groups[order] = np.arange(len(labels)).clip(max=n_own)
     groups[-1] = 0  # of unknown labels: the most frequent level, where a height is asked for
     group_shares = np.bincount(groups[:-1], shares)
     total = group_shares.sum()

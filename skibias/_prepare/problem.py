@@ -12,7 +12,7 @@ from skibias._prepare.columns import Categories, ColumnEncoder, ScaledColumns
 from skibias._prepare.levels import level_supports
 from skibias._prepare.rows import WeightedRows, engine_rows, hold_out, subsample, take_rows
 from skibias._prepare.splits import LearningRows, is_splitter, learning_rows
-from skibias._prepare.table import TableReader
+from skibias._prepare.table import NUMBERS_ONLY, TableReader
 from skibias._prepare.target_means import TargetMeans
 from skibias._prepare.targets import ClassEncoding, TargetEncoding
 from skibias._run.tensors import as_tensor
@@ -79,7 +79,7 @@ class Problem(NamedTuple):
         )
 
     def held_out_rows(self) -> WeightedRows:
-        """The held-out rows with the columns of the table alone, weighted relative to each other."""
+        """The held-out rows with the table's own columns, weighted relative to each other."""
         rows = self.rows.alone(self.held_out)
         return rows._replace(X=rows.X[:, : self.n_columns - self.target_means.n_columns])
 
@@ -97,11 +97,11 @@ class Problem(NamedTuple):
 
 def split_problem(
     rows: WeightedRows,
-    reader: TableReader,
     scaling: str | None,
     encoding: TargetEncoding,
     fraction: float,
     seed: int,
+    reader: TableReader = NUMBERS_ONLY,
     *,
     with_target_means: bool = True,
 ) -> Problem:

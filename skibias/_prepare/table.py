@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Self
 
 import narwhals.stable.v2 as nw
 import numpy as np
-from narwhals.exceptions import DuplicateError
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -85,7 +84,7 @@ class TableReader(NamedTuple):
         return codes
 
     def on_levels(self, functions: Sequence[ColumnFunction]) -> list[ColumnFunction]:
-        """Return given functions of the columns, those of categories by the codes of this reader."""
+        """Return given functions, those of categories by the codes of this reader."""
         return [
             function.on_levels(self.levels[number])
             if isinstance(function, CategoryActivation)
@@ -100,6 +99,9 @@ class TableReader(NamedTuple):
         X = X.copy()
         X[:, self.empty] = 0.0
         return X
+
+
+NUMBERS_ONLY = TableReader("", {})  # of tables without categories and empty columns
 
 
 class _Column(NamedTuple):
@@ -123,13 +125,17 @@ class _Column(NamedTuple):
         return kind_of_labels(value for value in self.values() if not is_missing(value))
 
     def holds_categories(self) -> bool:
-        """Whether the type of the column is one of categories or, of objects, the values are."""
+        """Whether the type of the column is one of categories or, of objects, some values are."""
         dtype = self.data.dtype
         if isinstance(self.data, np.ndarray):
             is_open = dtype.kind in "OUS"
         else:
             is_open = dtype == nw.Object
-        return self.kind() in ("text", "booleans") if is_open else dtype in CATEGORY_TYPES
+        if not is_open:
+            return dtype in CATEGORY_TYPES
+        return self.kind() in ("text", "booleans") or any(
+            isinstance(value, str) for value in self.values()
+        )
 
     def levels(self, owner: str) -> tuple[Label, ...]:
         """Return the distinct labels, in order.
@@ -146,6 +152,28 @@ class _Column(NamedTuple):
                 f"booleans{self.place}. Got values of {', '.join(sorted(found))} instead: {ADVICE}."
             )
         return tuple(sorted({plain_label(own) for own in self.values() if not is_missing(own)}))
+
+
+class ReadsTables:
+    """Mixin of estimators that take categories and missing values."""
+
+    categorical_features: Any
+    table_reader_: TableReader
+    n_features_in_: int
+
+    @property
+    def categories_(self) -> list[tuple[Label, ...] | None]:
+        """Labels of each column in order, or None where it holds numbers."""
+        check_is_fitted(self, "table_reader_")
+        return [self.table_reader_.levels.get(number) for number in range(self.n_features_in_)]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        takes_categories = self.categorical_features is not None
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = takes_categories
+        tags.input_tags.string = takes_categories
+        return tags
 
 
 def read_training_table(
@@ -212,14 +240,8 @@ def _columns(X: Any) -> list[_Column]:
 
 
 def _as_frame(X: Any) -> Any:
-    """Return a frame of pandas, polars, pyarrow or another library as narwhals'; otherwise None.
-
-    A frame that repeats a name is none: its columns have to be numbers.
-    """
-    try:
-        frame = nw.from_native(X, eager_only=True, pass_through=True)
-    except DuplicateError:
-        return None
+    """Return a frame of pandas, polars, pyarrow or another library as narwhals'; otherwise None."""
+    frame = nw.from_native(X, eager_only=True, pass_through=True)
     return frame if isinstance(frame, nw.DataFrame) else None
 
 

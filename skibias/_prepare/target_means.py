@@ -45,22 +45,21 @@ class TargetMeans(NamedTuple):
         encoding: TargetEncoding,
     ) -> Self:
         """Fit the means to the training rows."""
-        columns = tuple(
-            number
+        sizes = {
+            number: len(levels.labels) + 2
             for number, levels in enumerate(categories)
             if levels is not None and len(levels.labels) > MIN_LEVELS
-        )
+        }
         targets = _targets(rows, encoding)
-        if not columns or targets.shape[1] > MAX_TARGETS:
+        if not sizes or targets.shape[1] > MAX_TARGETS:
             return cls((), ())
-        sizes = [len(categories[number].labels) + 2 for number in columns]
         tables = [
             _level_means(
                 _codes(rows.X[train, number], size), rows.weights[train], targets[train], size
             )
-            for number, size in zip(columns, sizes, strict=True)
+            for number, size in sizes.items()
         ]
-        return cls(columns, tuple(tables), targets.shape[1])
+        return cls(tuple(sizes), tuple(tables), targets.shape[1])
 
     @property
     def n_columns(self) -> int:

@@ -30,7 +30,7 @@ from skibias.engine.networks import (
 )
 from skibias.engine.training import PREDICTED_VALUES, predict
 from skibias.functions.fixed import LayerActivations, network_activation
-from skibias.functions.spline import SplineActivation
+from skibias.functions.supports import ColumnFunction
 
 
 class OneNetwork(NamedTuple):
@@ -121,7 +121,7 @@ class FittedNetworks(NamedTuple):
             self.target_means,
         )
 
-    def input_functions(self, network: int | None = None) -> list[SplineActivation] | None:
+    def input_functions(self, network: int | None = None) -> list[ColumnFunction] | None:
         """Return the functions of columns, of all networks or of one; None if there are none."""
         return self.reader.functions(network)
 

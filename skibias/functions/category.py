@@ -68,12 +68,13 @@ class CategoryActivation(Immutable):
             )
         shape = values.shape[1:]
         unknown = values.mean(axis=0) if unknown is None else unknown
+        unknown = row_of_channels(unknown, shape, "unknown", owner)
         missing = unknown if missing is None else missing
         vars(self).update(
             levels=labels,
             values=values,
             missing=row_of_channels(missing, shape, "missing", owner),
-            unknown=row_of_channels(unknown, shape, "unknown", owner),
+            unknown=unknown,
         )
 
     @classmethod
@@ -211,9 +212,8 @@ class CategoryActivation(Immutable):
 
     def __repr__(self) -> str:
         channels = "" if self.n_channels is None else f", n_channels={self.n_channels}"
-        return (
-            f"CategoryActivation({len(self.levels)} levels: {short(list(self.levels))}{channels})"
-        )
+        levels = short(list(self.levels))
+        return f"CategoryActivation({len(self.levels)} levels: {levels}{channels})"
 
 
 class CategoryModule(nn.Module):

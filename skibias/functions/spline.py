@@ -302,14 +302,14 @@ class SplineActivation(Immutable):
             np.array_equal(self.knots, other.knots)
             and np.array_equal(self.values, other.values)
             and self.extrapolation == other.extrapolation
-            and (self.missing is None) == (other.missing is None)
-            and (self.missing is None or np.array_equal(self.missing, other.missing))
+            and _are_equal(self.missing, other.missing)
         )
 
     def __hash__(self) -> int:
         # Adding zero makes one number of the two zeros, which are equal.
         knots, values = (self.knots + 0.0).tobytes(), (self.values + 0.0).tobytes()
-        return hash((knots, values, self.extrapolation))
+        missing = None if self.missing is None else (self.missing + 0.0).tobytes()
+        return hash((knots, values, self.extrapolation, missing))
 
     def __repr__(self) -> str:
         channels = "" if self.n_channels is None else f", n_channels={self.n_channels}"
@@ -380,6 +380,12 @@ class SplineModule(nn.Module):
 
     def extra_repr(self) -> str:
         return f"n_knots={len(self.knots)}, extrapolation={self.extrapolation!r}"
+
+
+def _are_equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)
 
 
 def _checked_domain(domain: Any) -> tuple[float, float]:

@@ -9,7 +9,7 @@ c : channels
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,23 +17,6 @@ from skibias.functions.category import CategoryActivation, Label
 from skibias.functions.spline import SplineActivation
 
 ColumnFunction = SplineActivation | CategoryActivation
-
-
-class Support(Protocol):
-    """What the heights of one function stand for."""
-
-    @property
-    def n_heights(self) -> int:
-        """Heights K."""
-
-    def positions(self, column: np.ndarray) -> np.ndarray:
-        """Return positions (n,) among the heights: 3.25 lies between heights 3 and 4."""
-
-    def function(self, heights: np.ndarray) -> ColumnFunction:
-        """Return the function of heights (K,) or (K, c); those beyond K are not used."""
-
-    def heights(self, function: ColumnFunction) -> np.ndarray:
-        """Return the heights (K, c) of a function on this support."""
 
 
 class KnotSupport(NamedTuple):
@@ -47,9 +30,11 @@ class KnotSupport(NamedTuple):
 
     @property
     def n_heights(self) -> int:
+        """Heights K."""
         return len(self.knots) + self.has_missing
 
     def positions(self, column: np.ndarray) -> np.ndarray:
+        """Return positions (n,) among the heights: 3.25 lies between heights 3 and 4."""
         last = len(self.knots) - 1
         positions = np.interp(column, self.knots, np.arange(last + 1))
         gaps = np.isnan(column)
@@ -58,21 +43,24 @@ class KnotSupport(NamedTuple):
         return positions
 
     def function(self, heights: np.ndarray) -> SplineActivation:
+        """Return the function of heights (K,) or (K, c); those beyond K are not used."""
         values = heights[: len(self.knots)]
         missing = None
         if self.has_missing:
             missing = heights[len(self.knots)]
         elif self.shares is not None:
-            missing = self.shares @ values
+            missing = self.mean(values)
         return SplineActivation(self.knots, values, missing=missing)
 
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean (c,) over the rows of a function with values (k, c) at the knots."""
+        assert self.shares is not None
+        return self.shares @ values
+
     def heights(self, function: ColumnFunction) -> np.ndarray:
+        """Return the heights (K, c) of a function on this support."""
         own = function.values.reshape(len(self.knots), -1)
-        return (
-            np.concatenate([own, np.reshape(function.missing, (1, -1))])
-            if self.has_missing
-            else own
-        )
+        return _with_missing(own, function) if self.has_missing else own
 
 
 class LevelSupport(NamedTuple):
@@ -93,9 +81,11 @@ class LevelSupport(NamedTuple):
 
     @property
     def n_heights(self) -> int:
+        """Heights K."""
         return self.n_groups + self.has_missing
 
     def positions(self, column: np.ndarray) -> np.ndarray:
+        """Return positions (n,) among the heights: 3.25 lies between heights 3 and 4."""
         gaps = np.isnan(column)
         codes = np.where(gaps, len(self.labels), column).astype(np.int64)
         positions = self.groups[codes].astype(np.float64)
@@ -104,16 +94,23 @@ class LevelSupport(NamedTuple):
         return positions
 
     def function(self, heights: np.ndarray) -> CategoryActivation:
+        """Return the function of heights (K,) or (K, c); those beyond K are not used."""
         own = heights[: self.n_groups]
         unknown = self.shares @ own
         missing = heights[self.n_groups] if self.has_missing else unknown
         return CategoryActivation(self.labels, own[self.groups[:-1]], missing, unknown)
 
     def heights(self, function: ColumnFunction) -> np.ndarray:
+        """Return the heights (K, c) of a function on this support."""
         first = np.unique(self.groups[:-1], return_index=True)[1]
         own = function.values[first].reshape(self.n_groups, -1)
-        return (
-            np.concatenate([own, np.reshape(function.missing, (1, -1))])
-            if self.has_missing
-            else own
-        )
+        return _with_missing(own, function) if self.has_missing else own
+
+
+Support = KnotSupport | LevelSupport
+
+
+def _with_missing(heights: np.ndarray, function: ColumnFunction) -> np.ndarray:
+    """Return heights (k, c) and the one of missing values, (k + 1, c)."""
+    assert function.missing is not None
+    return np.concatenate([heights, function.missing.reshape(1, -1)])

@@ -16,14 +16,16 @@ from skibias import (
 from skibias._learn import restarts as _stacks
 from skibias.engine.networks import Functions
 from skibias.functions.history import FunctionHistory
+from skibias.functions.supports import KnotSupport
 
 KNOTS = [np.array([0.0, 1.0, 2.0]), np.array([0.0, 5.0])]
+SUPPORTS = [KnotSupport(own) for own in KNOTS]
 HEIGHTS = np.arange(24, dtype=np.float32).reshape(4, 1, 2, 3)
 
 
 @pytest.fixture
 def history():
-    return FunctionHistory([KNOTS], HEIGHTS)
+    return FunctionHistory([SUPPORTS], HEIGHTS)
 
 
 def snapshot(number):
@@ -45,9 +47,9 @@ def test_a_history_is_read_like_a_list(history):
 
 
 def test_histories_compare_by_value(history):
-    same = FunctionHistory([KNOTS], HEIGHTS.copy())
+    same = FunctionHistory([SUPPORTS], HEIGHTS.copy())
     assert history == same
-    assert history != FunctionHistory([KNOTS], HEIGHTS + 1)
+    assert history != FunctionHistory([SUPPORTS], HEIGHTS + 1)
     assert history != history[:3]
     assert history == list(history) and list(history) == history
     assert history != "functions"
@@ -55,7 +57,7 @@ def test_histories_compare_by_value(history):
 
 def test_a_history_is_pickled_as_heights(history):
     assert pickle.loads(pickle.dumps(history)) == history
-    many = FunctionHistory([KNOTS], np.zeros((1000, 1, 2, 3)))
+    many = FunctionHistory([SUPPORTS], np.zeros((1000, 1, 2, 3)))
     assert len(pickle.dumps(many)) < 1000 * 6 * 4 + 1000
     assert len(pickle.dumps(many[:10])) < 1500
 

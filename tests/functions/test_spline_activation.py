@@ -11,7 +11,7 @@ import torch
 from sklearn.base import clone
 
 from skibias import LearnedActivationMLPClassifier, SplineActivation
-from skibias._prepare.columns import spline_columns
+from skibias._prepare.columns import apply_functions
 from skibias.functions.fixed import FixedActivation
 
 X = np.linspace(-4, 4, 201)
@@ -242,7 +242,7 @@ def test_columns_looked_up_at_once_are_their_functions(n_rows, channels):
         for function, column in zip(functions, table.T, strict=True)
     ]
     for n_threads in (1, 3):
-        found = spline_columns(table, functions, n_threads)
+        found = apply_functions(table, functions, n_threads)
         np.testing.assert_allclose(found, np.concatenate(expected, axis=1), rtol=1e-15)
 
 
@@ -250,7 +250,7 @@ def test_looking_up_columns_leaves_them_as_they_are():
     table, functions = columns_with_functions(50, [2, 2, 2])
     for order in ("C", "F"):
         given = np.array(table, order=order)
-        spline_columns(given, functions)
+        apply_functions(given, functions)
         np.testing.assert_array_equal(given, table)
 
 
@@ -260,7 +260,7 @@ def test_columns_are_looked_up_without_a_loop(monkeypatch):
 
     table, functions = columns_with_functions(1, [2] * 100)
     monkeypatch.setattr(SplineActivation, "_evaluate", evaluate)
-    assert spline_columns(table, functions).shape == (1, 200)
+    assert apply_functions(table, functions).shape == (1, 200)
 
 
 def test_columns_of_a_table_do_not_warn():

@@ -22,6 +22,7 @@ from skibias._run.settings import plain_settings
 from skibias._run.stages import FitRun
 from skibias._train.final import train_selected
 from skibias.engine.networks import INPUT_RATE
+from skibias.functions.supports import KnotSupport
 
 X, Y = make_classification(120, 3, n_informative=3, n_redundant=0, random_state=0)
 FUNCTIONS = [
@@ -29,6 +30,7 @@ FUNCTIONS = [
     SplineActivation([-2.0, 2.0], [[1.0, 1.0], [0.0, 3.0]]),
     SplineActivation([0.0, 0.5, 1.0], [[5.0, 0.0], [0.0, 1.0], [-1.0, 1.0]]),
 ]
+SUPPORTS = [KnotSupport(function.knots) for function in FUNCTIONS]
 PLAIN = {"activation": "relu", "input_activations": None, "max_iter": 3, "n_estimators": 2}
 
 
@@ -54,14 +56,14 @@ def test_functions_that_stay_are_applied_to_their_columns():
 
 
 def test_trained_functions_read_positions_and_start_from_what_is_given():
-    encoder = TrainedFunctions.starting_from(FUNCTIONS)
+    encoder = TrainedFunctions.starting_from(FUNCTIONS, SUPPORTS)
     assert encoder.n_inputs == 6
     assert encoder.functions() == FUNCTIONS
     assert encoder.encode(np.array([[1.0, 0.0, 0.25]])).tolist() == [[1.5, 0.5, 0.5]]
 
 
 def test_every_network_reads_through_the_functions_that_it_has_trained():
-    start = TrainedFunctions.starting_from(FUNCTIONS)
+    start = TrainedFunctions.starting_from(FUNCTIONS, SUPPORTS)
     changes = np.random.default_rng(0).normal(size=(2, *start.tables.shape))
     encoder = start.after_training(changes)
     assert encoder.n_inputs == start.n_inputs
