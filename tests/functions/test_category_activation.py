@@ -50,8 +50,8 @@ def test_copies_are_equal(function):
 
 
 def test_functions_that_differ_are_not_equal():
-    assert COLOURS != CategoryActivation(["blue", "red", "white"], [1.0, 3.0, 5.0])
-    assert COLOURS != COLOURS.on_levels(["blue", "red"])
+    assert CategoryActivation(["blue", "red", "white"], [1.0, 3.0, 5.0]) != COLOURS
+    assert COLOURS.on_levels(["blue", "red"]) != COLOURS
 
 
 def test_other_levels_get_the_value_of_unknown_ones():
