@@ -8,7 +8,7 @@ lint:
 	mypy
 
 test:
-	python -m pytest
+	python -m pytest -n 2
 
 docs:
 	sphinx-build -W -b html docs docs/_build
@@ -17,7 +17,7 @@ build:
 	python -m build
 
 coverage:
-	python -m pytest --cov=skibias --cov-report=term-missing --cov-fail-under=95
+	python -m pytest -n 2 --cov=skibias --cov-report=term-missing --cov-fail-under=95
 
 mutations:
 	python tests/mutations.py

@@ -7,6 +7,8 @@ import socket
 import pytest
 
 os.environ["MPLBACKEND"] = "Agg"  # figures are drawn without a screen
+if "PYTEST_XDIST_WORKER" in os.environ:  # threads that wait for each other's cores take long
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

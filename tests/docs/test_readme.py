@@ -28,7 +28,7 @@ def test_the_first_command_installs_and_compares_and_the_second_tests():
     assert example.startswith("python -m pip install ")
     assert example.endswith(" && python examples/plot_01_compare_with_trees.py")
     assert tests.startswith("python -m pip install ")
-    assert tests.endswith(" && python -m pytest")
+    assert tests.endswith(" && python -m pytest -n 2")
 
 
 def test_every_file_that_is_named_exists():

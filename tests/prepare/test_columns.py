@@ -195,7 +195,9 @@ def test_what_is_neither_text_nor_number_is_named_too():
 
 @pytest.mark.filterwarnings("ignore:X has feature names")
 @pytest.mark.parametrize("door", DOORS)
-@pytest.mark.parametrize("convert", [np.array, np.ndarray.tolist, frame], ids=str)
+@pytest.mark.parametrize(
+    "convert", [np.array, np.ndarray.tolist, frame], ids=["array", "list", "frame"]
+)
 def test_complex_numbers_are_refused(convert, door):
     X = convert(np.full(N, 1j)) if convert is frame else convert(np.full((N, 2), 1j))
     with pytest.raises(ValueError, match="Complex data not supported"):
