@@ -1,5 +1,6 @@
 """The folder of local copies of data sets, which the user names."""
 
+import json
 import os
 import sys
 import warnings
@@ -22,13 +23,54 @@ def local_folder():
     return folder
 
 
-def local_copy_hint(folder, file):
-    """Say how to go without the network, with a file of that name."""
+def local_copy_hint(folder, file, purpose="go without the network"):
+    """Say how to do something with a local file of that name."""
     where = f"is {str(folder)!r}, which holds no copy that can be used" if folder else "is not set"
     return (
-        f"The environment variable {_FOLDER_VARIABLE} {where}. To go without the network, set "
+        f"The environment variable {_FOLDER_VARIABLE} {where}. To {purpose}, set "
         f"it to a folder that holds {file}."
     )
+
+
+def read_parquet(path, owner):
+    """Read a file of a table, and what its metadata hold under the key of this package.
+
+    Parameters
+    ----------
+    path : path
+    owner : str
+        The name of the public function, for messages.
+
+    Returns
+    -------
+    frame : DataFrame
+    metadata : dict
+
+    Raises
+    ------
+    ImportError
+        If pandas and pyarrow are not installed.
+    ValueError
+        If the file cannot be used.
+    """
+    try:
+        import pandas as pd  # noqa: F401 (to_pandas needs it, and says so less clearly)
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError as error:
+        raise ImportError(
+            f'{owner} needs pandas and pyarrow: pip install "skibias[datasets]".'
+        ) from error
+    try:
+        with parquet.ParquetFile(path) as file:
+            table = file.read()
+        frame = table.to_pandas()
+    except (pyarrow.ArrowException, OSError) as error:
+        raise ValueError(f"it cannot be read ({error})") from error
+    metadata = json.loads((table.schema.metadata or {}).get(b"skibias", b"{}"))
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("target_mapping", {}), dict):
+        raise ValueError("its metadata 'skibias' are not as they should be")
+    return frame, metadata
 
 
 def read_first_usable(copies, read, name, verbose):

@@ -1,6 +1,5 @@
-"""The benchmark of Grinsztajn et al. (2022) on numerical features: two suites of tables."""
+"""Tables by name: the benchmark of Grinsztajn et al. (2022), and sets of mixed columns."""
 
-import json
 import os
 import re
 from functools import partial
@@ -12,10 +11,24 @@ from sklearn.utils import Bunch
 from skibias._docstrings import shared_parts
 from skibias._sklearn_compat import StrOptions, validate_params
 from skibias._typing import Dataset
-from skibias.datasets._local import local_copy_hint, local_folder, read_first_usable
+from skibias.datasets._local import (
+    local_copy_hint,
+    local_folder,
+    read_first_usable,
+    read_parquet,
+)
 from skibias.datasets._openml import DOWNLOAD_PARAMETERS, DOWNLOAD_RULES, read_openml
+from skibias.datasets._tabular_mixed import (
+    count_kinds,
+    encode_target,
+    find_mixed_copies,
+    mixed_file,
+    original_columns,
+)
 from skibias.datasets._tabular_rule import to_benchmark_version
-from skibias.datasets._tabular_sets import SETS, SUITES
+from skibias.datasets._tabular_sets import MIXED, MIXED_SETS, SETS, SUITES
+
+_NAMES = {task: list(known) for task, known in {**SETS, MIXED: MIXED_SETS}.items()}
 
 
 class _Table(NamedTuple):
@@ -23,29 +36,30 @@ class _Table(NamedTuple):
 
     data: object
     target: object
-    target_names: list | None  # of the classes 0 and 1
+    target_names: list | None  # of the classes 0, 1, …
     description: str
     details: dict
 
 
-@validate_params({"task": [StrOptions(set(SETS))]})
-def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
+@validate_params({"task": [StrOptions(set(_NAMES))]})
+def list_tabular(task: Literal["classification", "regression", "mixed"]) -> list[str]:
     """List the names of a suite of the tabular benchmark, for :func:`fetch_tabular`.
 
     Parameters
     ----------
-    task : {"classification", "regression"}
-        Which suite.
+    task : {"classification", "regression", "mixed"}
+        Which suite, or the sets with categories and missing values.
 
     Returns
     -------
     names : list of str
-        16 names for classification, 19 for regression. "pol" and "house_16H" are in both suites.
+        16 names for classification, 19 for regression, 10 of mixed columns. "pol" and
+        "house_16H" are in both suites, "diamonds" is also a mixed set.
 
     Raises
     ------
     ValueError
-        If ``task`` is neither.
+        If ``task`` is none of them.
 
     Examples
     --------
@@ -55,14 +69,14 @@ def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
     >>> len(list_tabular("regression"))
     19
     """
-    return list(SETS[task])
+    return list(_NAMES[task])
 
 
 @shared_parts(download_parameters=DOWNLOAD_PARAMETERS)
 @validate_params(
     {
         "name": [str],
-        "task": [StrOptions(set(SETS)), None],
+        "task": [StrOptions(set(_NAMES)), None],
         "return_X_y": ["boolean"],
         **DOWNLOAD_RULES,
     },
@@ -70,18 +84,21 @@ def list_tabular(task: Literal["classification", "regression"]) -> list[str]:
 def fetch_tabular(
     name: str,
     *,
-    task: Literal["classification", "regression"] | None = None,
+    task: Literal["classification", "regression", "mixed"] | None = None,
     return_X_y: bool = False,
     data_home: str | os.PathLike[str] | None = None,
     n_retries: int = 3,
     delay: float = 1.0,
     verbose: int = 0,
 ) -> Dataset:
-    """Load a data set of the tabular benchmark of Grinsztajn et al. by its name.
+    """Load a data set of the tabular benchmark of Grinsztajn et al., or a mixed one, by its name.
 
     The benchmark has 16 sets for classification and 19 for regression, all with numerical
     features and no missing values; :func:`list_tabular` gives their names. In classification
     there are two classes of equal size, sorted by class: shuffle before any sequential split.
+
+    Ten further sets, ``task="mixed"``, have columns of numbers and of categories and missing
+    values, as they were published.
 
     A set is read from a local folder if the environment variable ``SKIBIAS_DATA`` names one that
     holds it, and otherwise from OpenML, through openml-python and its cache on disk.
@@ -91,8 +108,9 @@ def fetch_tabular(
     name : str
         The name of the data set.
 
-    task : {"classification", "regression"} or None, default=None
-        The suite. None takes the one that has the name; "pol" and "house_16H" are in both, and
+    task : {"classification", "regression", "mixed"} or None, default=None
+        The suite, or "mixed" for a set with categories and missing values. None takes the suite
+        that has the name, or else the mixed set; "pol" and "house_16H" are in both suites, and
         need to be told apart.
 
     return_X_y : bool, default=False
@@ -106,26 +124,32 @@ def fetch_tabular(
         A dictionary whose entries are also attributes:
 
         data : DataFrame of shape (n, d)
-            The features, float64.
+            The features: float64, or of a mixed set as they were read, where a column of type
+            category, string, object or bool holds categories.
         target : Series of shape (n,)
-            In classification the class, 0 or 1 as int64; in regression the value as float64,
-            as it is in the benchmark, which has taken the logarithm of some.
+            In classification the class, 0 or 1 (in a mixed set up to the number of classes - 1)
+            as int64; in regression the value as float64, as it is in the benchmark, which has
+            taken the logarithm of some.
         frame : DataFrame of shape (n, d + 1)
             Features and target together, the target last under the name "target".
         feature_names : list of d str
             The names of the features.
-        target_names : ndarray of shape (2,) or None
-            The labels of the classes 0 and 1; None in regression.
+        target_names : ndarray of shape (n_classes,) or None
+            The labels of the classes 0, 1, …; None in regression.
+        task : {"classification", "regression"}
+            What the target is.
         DESCR : str
             The description of the data.
-        data_id : int
-            The id of the benchmark's version on OpenML.
-        url : str
-            The address of the benchmark's version on OpenML.
+        data_id : int or None
+            The id of the benchmark's version on OpenML, or of a mixed set's original data; None
+            for a mixed set that is not read from there.
+        url : str or None
+            The address of the same on OpenML.
         details : dict
             Where the data are from. ``version`` is "benchmark", or for a local copy also "raw"
-            or "subset", see Notes; beside it are ``file`` and ``metadata`` of a local copy, or
-            ``name``, ``version_on_openml`` and ``licence`` on OpenML.
+            or "subset", see Notes, and "raw" for a mixed set; beside it are ``file`` and
+            ``metadata`` of a local copy, or ``name``, ``version_on_openml`` and ``licence`` on
+            OpenML.
 
     (data, target) : tuple if ``return_X_y`` is True
         The features and the target alone.
@@ -133,12 +157,14 @@ def fetch_tabular(
     Raises
     ------
     ValueError
-        If the name is not in the suite, or in both and ``task`` is None, or another parameter
-        or ``SKIBIAS_DATA`` is out of its range.
+        If the name is not in the suite, or in both suites and ``task`` is None, or another
+        parameter or ``SKIBIAS_DATA`` is out of its range.
     ImportError
         If pandas and pyarrow, or for OpenML openml, are not installed.
     ConnectionError
         If there is no copy, neither local nor in openml's cache, and the download fails.
+    FileNotFoundError
+        If there is no local copy of a mixed set that is not read from OpenML.
     OSError
         If the files in openml's cache cannot be read.
 
@@ -167,6 +193,13 @@ def fetch_tabular(
     The key ``skibias`` of a file's metadata may hold a JSON object. Of its entries
     ``target_mapping`` gives the labels of the classes as ``{label: number in the file}``.
 
+    *Mixed sets.* The folder may hold ``mixed/<name>.parquet`` for classification or
+    ``mixed/reg-<name>.parquet`` for regression: the columns as published, with the target, a
+    label or a value, in the last column, ``target``. adult, titanic, midwest-survey,
+    employee-salaries and diamonds are otherwise read from OpenML, without columns that are ids,
+    free text or dates, or that tell the target; the others have local copies only. Labels in
+    sorted order are the classes. Rows may be sorted: shuffle before any sequential split.
+
     *From original data to the benchmark's version.* Columns are categorical if they are not
     numbers, have two values, have a name that ends in ``id`` or ``index`` after one of ``_-.``,
     or are numbers in place of names (``patient_nbr`` of Diabetes130US). Categorical columns are
@@ -189,7 +222,7 @@ def fetch_tabular(
     (38474, 7)
     """
     task = _find_task(name, task)
-    known = SETS[task][name]
+    known = MIXED_SETS[name] if task == MIXED else SETS[task][name]
     folder = local_folder()
     copies = [] if folder is None else find_local_copies(folder, name, task)
     table = read_first_usable(copies, partial(_read_copy, task=task, known=known), name, verbose)
@@ -205,15 +238,15 @@ def fetch_tabular(
 
 
 def _find_task(name, task):
-    searched = [task] if task else list(SETS)
-    tasks = [suite for suite in searched if name in SETS[suite]]
+    searched = [task] if task else list(_NAMES)
+    tasks = [suite for suite in searched if name in _NAMES[suite]]
     if not tasks:
-        names = "; ".join(f"{suite}: {', '.join(SETS[suite])}" for suite in searched)
+        names = "; ".join(f"{suite}: {', '.join(_NAMES[suite])}" for suite in searched)
         raise ValueError(
             f"The 'name' parameter of fetch_tabular must be one of the names in {names}. "
             f"Got {name!r} instead."
         )
-    if len(tasks) > 1:
+    if len(set(tasks) & set(SETS)) > 1:
         raise ValueError(
             "The 'task' parameter of fetch_tabular must be 'classification' or 'regression' for "
             f"the name {name!r}, which is in both suites. Got None instead."
@@ -223,6 +256,8 @@ def _find_task(name, task):
 
 def find_local_copies(folder, name, task):
     """List the copies of a set in a folder as pairs (path, version), the best first."""
+    if task == MIXED:
+        return find_mixed_copies(folder, name, MIXED_SETS[name].task)
     if task == "regression":
         candidates = [(folder / f"reg-{name}.parquet", "benchmark")]
     else:
@@ -241,10 +276,13 @@ def find_local_copies(folder, name, task):
 
 def _read_copy(path, version, task, known):
     """Read a local copy; a ValueError or OSError says why it cannot be used."""
-    frame, metadata = _read_parquet(path)
+    frame, metadata = read_parquet(path, "fetch_tabular")
     if frame.columns[-1:].tolist() != ["target"]:
         raise ValueError("its last column is not 'target'")
+    details = {"version": version, "file": str(path), "metadata": metadata}
     data, target = frame.iloc[:, :-1], frame["target"]
+    if task == MIXED:
+        return _make_mixed_table(data, target, known, "", details)
     if target.isna().any():
         raise ValueError("its target has missing values")
     mapping = metadata.get("target_mapping", {})
@@ -259,46 +297,35 @@ def _read_copy(path, version, task, known):
         if sorted(target.unique()) != [0, 1]:
             raise ValueError("its classes are not 0 and 1")
         target_names = [label_of.get(number, str(number)) for number in (0, 1)]
-    if known.n_features not in (None, data.shape[1]):
-        raise ValueError(f"it gives {data.shape[1]} features, not {known.n_features}")
-    details = {"version": version, "file": str(path), "metadata": metadata}
+    _check_features(data, known)
     return _make_table(data, target, target_names, "", details)
 
 
-def _read_parquet(path):
-    """Read a file of a table and what its metadata hold under the key of this package."""
-    try:
-        import pandas as pd  # noqa: F401 (to_pandas needs it, and says so less clearly)
-        import pyarrow
-        from pyarrow import parquet
-    except ImportError as error:
-        raise ImportError(
-            'fetch_tabular needs pandas and pyarrow: pip install "skibias[datasets]".'
-        ) from error
-    try:
-        with parquet.ParquetFile(path) as file:
-            table = file.read()
-        frame = table.to_pandas()
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ValueError(f"it cannot be read ({error})") from error
-    metadata = json.loads((table.schema.metadata or {}).get(b"skibias", b"{}"))
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("target_mapping", {}), dict):
-        raise ValueError("its metadata 'skibias' are not as they should be")
-    return frame, metadata
+def _check_features(data, known):
+    if known.n_features not in (None, data.shape[1]):
+        raise ValueError(f"it gives {data.shape[1]} features, not {known.n_features}")
 
 
 def _read_openml(name, task, known, folder, **options):
     """Read a set from OpenML; an error says how to go without."""
+    file = f"{'reg-' if task == 'regression' else ''}{name}.parquet"
+    if task == MIXED:
+        file = mixed_file(name, known.task)
+    if known.data_id is None:
+        hint = local_copy_hint(folder, file, "read the set")
+        raise FileNotFoundError(f"{name!r} is read from a local copy only. {hint}")
     try:
         data, target, description, details = read_openml(
             name, known.data_id, "fetch_tabular", **options
         )
     except ConnectionError as error:
-        file = f"{'reg-' if task == 'regression' else ''}{name}.parquet"
         raise ConnectionError(f"{error} {local_copy_hint(folder, file)}") from error
-    details = {"version": "benchmark", **details}
+    details = {"version": "raw" if task == MIXED else "benchmark", **details}
     target_names = None
     try:
+        if task == MIXED:
+            data = original_columns(data, known)
+            return _make_mixed_table(data, target, known, description, details)
         if task == "classification":
             target, target_names = _encode_classes(target)
         return _make_table(data, target, target_names, description, details)
@@ -331,24 +358,55 @@ def _make_table(data, target, target_names, description, details):
     return _Table(data, target, target_names, description, details)
 
 
+def _make_mixed_table(data, target, known, description, details):
+    """Keep features as they are, and bring the target to its type."""
+    import pandas as pd
+
+    if target.isna().any():
+        raise ValueError("its target has missing values")
+    _check_features(data, known)
+    target, target_names = encode_target(target, known.task)
+    number = np.float64 if target_names is None else np.int64
+    target = pd.Series(np.asarray(target), name="target").astype(number)
+    return _Table(data, target, target_names, description, details)
+
+
+def _summarize(name, task, known, table):
+    """Return the first lines of a description."""
+    n, d = table.data.shape
+    read = (
+        f"his table was read from {table.details.get('file', 'OpenML')} "
+        f"(version: {table.details['version']})."
+    )
+    if task == MIXED:
+        n_numbers, n_categories, n_missing = count_kinds(table.data)
+        return (
+            f"{name}: {known.task} on {n_numbers} numerical and {n_categories} categorical "
+            f"features, {n} rows, {n_missing} missing values.\nT{read}"
+        )
+    return (
+        f"{name}: {task} on {d} numerical features, {n} rows.\n"
+        f"The benchmark's version is {_url(known)} (suite {SUITES[task]}); t{read}"
+    )
+
+
+def _url(known):
+    return None if known.data_id is None else f"https://www.openml.org/d/{known.data_id}"
+
+
 def _to_bunch(name, task, known, table):
     import pandas as pd
 
-    n, d = table.data.shape
-    url = f"https://www.openml.org/d/{known.data_id}"
-    summary = (
-        f"{name}: {task} on {d} numerical features, {n} rows.\n"
-        f"The benchmark's version is {url} (suite {SUITES[task]}); this table was read from "
-        f"{table.details.get('file', 'OpenML')} (version: {table.details['version']})."
-    )
+    summary = _summarize(name, task, known, table)
     return Bunch(
         data=table.data,
         target=table.target,
         frame=pd.concat([table.data, table.target], axis=1),
         feature_names=table.data.columns.tolist(),
         target_names=None if table.target_names is None else np.array(table.target_names),
+        task=known.task if task == MIXED else task,
         DESCR="\n\n".join(filter(None, [summary, table.description])),
         data_id=known.data_id,
-        url=url,
+        url=_url(known),
         details=table.details,
     )

@@ -1,8 +1,9 @@
-"""The data sets of the tabular benchmark and their versions on OpenML."""
+"""The data sets of the tabular benchmark, those of mixed columns, and their versions on OpenML."""
 
 from typing import NamedTuple
 
 SUITES = {"classification": 337, "regression": 336}  # ids on OpenML
+MIXED = "mixed"  # sets of no suite, with categories and missing values
 
 
 class TabularSet(NamedTuple):
@@ -54,4 +55,45 @@ SETS = {
         "abalone": TabularSet(45033, 7),
         "delays_zurich_transport": TabularSet(45034),
     },
+}
+
+
+class MixedSet(NamedTuple):
+    """What is known of a data set with categories and missing values."""
+
+    task: str  # "classification" or "regression"
+    n_features: int
+    data_id: int | None = None  # of the original data on OpenML; None: they are not read from there
+    dropped: tuple = ()  # columns of the original data that are ids, free text, or tell the target
+    missing_marks: tuple = ()  # texts that stand for a missing value there
+
+
+MIXED_SETS = {
+    "adult": MixedSet("classification", 14, 1590),
+    "titanic": MixedSet("classification", 10, 40945, dropped=("name", "boat", "body")),
+    "online-shoppers": MixedSet("classification", 17),
+    "heart-disease": MixedSet("classification", 13),
+    "students-dropout": MixedSet("classification", 36),
+    "midwest-survey": MixedSet(
+        "classification",
+        26,
+        42805,
+        dropped=("RespondentID", "In_what_ZIP_code_is_your_home_located"),
+        missing_marks=("?",),
+    ),
+    "employee-salaries": MixedSet(
+        "regression",
+        7,
+        42125,
+        dropped=(
+            "full_name",
+            "2016_gross_pay_received",
+            "2016_overtime_pay",
+            "underfilled_job_title",
+            "date_first_hired",
+        ),
+    ),
+    "diamonds": MixedSet("regression", 9, 42225),
+    "airbnb-nyc": MixedSet("regression", 10),
+    "insurance": MixedSet("regression", 6),
 }

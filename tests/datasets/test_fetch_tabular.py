@@ -15,7 +15,7 @@ from sklearn.utils import Bunch
 
 from skibias.datasets import fetch_tabular, list_tabular
 from skibias.datasets._tabular import find_local_copies
-from skibias.datasets._tabular_sets import SETS
+from skibias.datasets._tabular_sets import MIXED_SETS, SETS
 
 ELECTRICITY, ABALONE = 44120, 45033
 N_FEATURES = 7  # of electricity and of abalone
@@ -55,8 +55,8 @@ def test_the_suites_have_their_sets():
 
 
 def test_no_two_sets_have_the_same_id():
-    ids = [known.data_id for suite in SETS.values() for known in suite.values()]
-    assert len(set(ids)) == 35
+    ids = [known.data_id for suite in (*SETS.values(), MIXED_SETS) for known in suite.values()]
+    assert len(set(ids)) == 35 + 5 + 1  # None: five mixed sets are not read from OpenML
 
 
 def test_a_list_belongs_to_the_caller():
@@ -64,7 +64,13 @@ def test_a_list_belongs_to_the_caller():
     assert len(list_tabular("regression")) == 19
 
 
-def test_only_the_two_tasks_have_a_list():
+def test_the_mixed_sets():
+    assert len(list_tabular("mixed")) == 10
+    assert [MIXED_SETS[name].task for name in list_tabular("mixed")].count("regression") == 4
+    assert set(list_tabular("mixed")) & set(list_tabular("regression")) == {"diamonds"}
+
+
+def test_only_the_tasks_have_a_list():
     with pytest.raises(ValueError, match="The 'task' parameter of list_tabular must be"):
         list_tabular("clustering")
 
@@ -299,6 +305,121 @@ def test_a_table_that_is_not_of_the_benchmark_is_refused(cache, frame, reason):
         fetch_tabular("electricity", data_home=cache)
 
 
+# Sets with categories and missing values.
+
+
+def mixed_frame(n_features, target, name="target"):
+    """Return numbers, categories of all types and missing values, the target last."""
+    kinds = {
+        "number": [1.5, np.nan, 2.5, 1.0],
+        "count": [3, 1, 2, 3],
+        "kind": pd.Categorical(["b", None, "a", "b"], categories=["b", "a"], ordered=True),
+        "text": ["x", "y", None, "x"],
+        "flag": [True, False, True, True],
+    }
+    fill = {f"x{number}": np.arange(4.0) for number in range(n_features - len(kinds))}
+    return pd.DataFrame({**kinds, **fill, name: target})
+
+
+@pytest.fixture
+def mixed_folder(local_folder):
+    (local_folder / "mixed").mkdir()
+    return local_folder / "mixed"
+
+
+def test_a_mixed_copy_stays_as_it_is(mixed_folder, connections):
+    frame = mixed_frame(13, ["sick", "healthy", "sick", "healthy"])
+    write_copy(mixed_folder / "heart-disease.parquet", frame)
+    fetched = fetch_tabular("heart-disease")
+    expected = pd.read_parquet(mixed_folder / "heart-disease.parquet")
+    assert_frame_equal(fetched.data, expected.drop(columns="target"))
+    assert fetched.data["kind"].cat.categories.tolist() == ["b", "a"]
+    assert_series_equal(fetched.target, pd.Series([1, 0, 1, 0], name="target"))
+    assert fetched.target_names.tolist() == ["healthy", "sick"]
+    assert fetched.task == "classification"
+    assert fetched.data_id is None and fetched.url is None
+    assert fetched.details["version"] == "raw"
+    assert "on 10 numerical and 3 categorical features, 4 rows, 3 missing" in fetched.DESCR
+    assert connections == []
+
+
+def test_a_mixed_copy_of_several_classes(mixed_folder):
+    write_copy(mixed_folder / "students-dropout.parquet", mixed_frame(36, list("bcab")))
+    fetched = fetch_tabular("students-dropout", task="mixed")
+    assert fetched.target.tolist() == [1, 2, 0, 1]
+    assert fetched.target_names.tolist() == ["a", "b", "c"]
+
+
+def test_a_mixed_copy_of_values(mixed_folder):
+    write_copy(mixed_folder / "reg-insurance.parquet", mixed_frame(6, [3, 1, 4, 1]))
+    fetched = fetch_tabular("insurance")
+    assert fetched.target.dtype == np.float64 and fetched.target.tolist() == [3, 1, 4, 1]
+    assert fetched.target_names is None and fetched.task == "regression"
+
+
+def test_the_suite_comes_before_the_mixed_set_of_its_name(local_folder, mixed_folder):
+    features = make_features(n=2, d=6)
+    write_copy(local_folder / "reg-diamonds.parquet", features.assign(target=[2.5, 3.5]))
+    write_copy(mixed_folder / "reg-diamonds.parquet", mixed_frame(9, [1.0, 2.0, 3.0, 4.0]))
+    assert fetch_tabular("diamonds").data.shape == (2, 6)
+    mixed = fetch_tabular("diamonds", task="mixed")
+    assert mixed.data.shape == (4, 9) and mixed.data_id == 42225
+
+
+def unusable_mixed_copies():
+    frame = mixed_frame(13, list("abab"))
+    yield "its last column is not 'target'", frame.rename(columns={"target": "class"})
+    yield "its target has missing values", frame.assign(target=["a", "b", None, "a"])
+    yield "it gives 12 features, not 13", frame.drop(columns="count")
+    yield "it has the classes \\['a'\\]", frame.assign(target="a")
+
+
+@pytest.mark.parametrize(("reason", "frame"), list(unusable_mixed_copies()))
+def test_a_mixed_copy_that_cannot_be_used_is_passed_over(mixed_folder, reason, frame):
+    write_copy(mixed_folder / "heart-disease.parquet", frame)
+    with (
+        pytest.warns(UserWarning, match=f"cannot be used: {reason}"),
+        pytest.raises(FileNotFoundError, match="'heart-disease' is read from a local copy only"),
+    ):
+        fetch_tabular("heart-disease")
+
+
+def test_a_mixed_set_that_is_not_on_openml_needs_a_copy(connections):
+    hint = "SKIBIAS_DATA is not set. To read the set, set it to a folder that holds mixed/reg-ins"
+    with pytest.raises(FileNotFoundError, match=hint):
+        fetch_tabular("insurance")
+    assert connections == []
+
+
+def test_a_mixed_set_of_openml_loses_what_tells_the_target(cache):
+    frame = mixed_frame(10, ["1", "0", "1", "0"], "survived").assign(boat=list("abcd"), body=1.0)
+    fill_cache(cache, 40945, frame, "survived")
+    fetched = fetch_tabular("titanic", data_home=cache)
+    assert fetched.feature_names == mixed_frame(10, 0).columns[:-1].tolist()
+    assert fetched.data["text"].tolist()[:2] == ["x", "y"] and fetched.data["text"].isna()[2]
+    assert fetched.target.tolist() == [1, 0, 1, 0]
+    assert fetched.details["version"] == "raw" and fetched.details["name"] == "a-name"
+    assert fetched.url == "https://www.openml.org/d/40945"
+
+
+def test_marks_of_missing_values_become_missing(cache):
+    frame = mixed_frame(26, list("abca"), "region").assign(text=["x", "?", "y", "?"])
+    fill_cache(cache, 42805, frame, "region")
+    fetched = fetch_tabular("midwest-survey", data_home=cache)
+    assert fetched.data["text"].isna().tolist() == [False, True, False, True]
+
+
+def test_a_mixed_set_of_openml_with_other_columns_is_refused(cache):
+    fill_cache(cache, 1590, mixed_frame(13, list("abab"), "class"), "class")
+    with pytest.raises(OSError, match="'adult' as read from OpenML .* it gives 13 features"):
+        fetch_tabular("adult", data_home=cache)
+
+
+def test_offline_the_copy_of_a_mixed_set_is_named(cache):
+    with pytest.raises(ConnectionError, match="holds mixed/reg-employee-salaries.parquet"):
+        fetch_tabular("employee-salaries", data_home=cache, n_retries=0)
+
+
 # Without a network.
 
 
@@ -316,13 +437,13 @@ def test_offline_the_local_folder_is_named(cache, local_folder):
 # Parameters.
 
 
-@pytest.mark.parametrize("task", [None, "classification", "regression"])
+@pytest.mark.parametrize("task", [None, "classification", "regression", "mixed"])
 def test_an_unknown_name_gets_the_known_ones(task):
     with pytest.raises(ValueError, match="The 'name' parameter of fetch_tabular must be") as caught:
         fetch_tabular("iris", task=task)
     message = str(caught.value)
     assert message.endswith("Got 'iris' instead.")
-    for suite in ("classification", "regression"):
+    for suite in ("classification", "regression", "mixed"):
         listed = f"{suite}: {', '.join(list_tabular(suite))}"
         assert (listed in message) == (task in (None, suite))
 
