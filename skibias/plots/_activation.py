@@ -6,32 +6,31 @@ Notation: p points, c channels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._numbers import check_count
 from skibias._prepare.table import read_table
 from skibias._run.settings import plain_settings
 from skibias._transformer import IAFTransformer
-from skibias.functions.spline import SplineActivation
-from skibias.plots._figure import COLOR_MAP, finish, pyplot
+from skibias.plots._estimators import check_estimator, column_names, curve_arguments
+from skibias.plots._figure import COLOR_MAP, finish, panels, pyplot
 
-DEFAULT_RANGE = (-5.0, 5.0)  # of functions without knots
-N_POINTS = 201
+OWNER = "ActivationDisplay"
 N_BINS = 40
 N_COLUMNS = 4
 PANEL_SIZE = (2.6, 1.9)  # inches
 COLOR_RANGE = (0.0, 0.9)  # of the colour map, whose end is too bright on white
 
 
+@dataclass(eq=False, repr=False)
 class ActivationDisplay:
     """Curves of activation functions and of functions of input columns.
 
-    Make one with `from_estimator` or `from_functions`; the constructor takes points that are
+    Make one with `from_estimator` or `from_functions`. The constructor takes points that are
     ready to draw, and keeps all its parameters as attributes.
 
     Parameters
@@ -61,17 +60,10 @@ class ActivationDisplay:
     array([0., 2.])
     """
 
-    def __init__(
-        self,
-        arguments: Sequence[np.ndarray],
-        values: Sequence[np.ndarray],
-        names: Sequence[str],
-        reaching: Sequence[np.ndarray] | None = None,
-    ) -> None:
-        self.arguments = arguments
-        self.values = values
-        self.names = names
-        self.reaching = reaching
+    arguments: Sequence[np.ndarray]
+    values: Sequence[np.ndarray]
+    names: Sequence[str]
+    reaching: Sequence[np.ndarray] | None = None
 
     @classmethod
     def from_estimator(
@@ -88,15 +80,17 @@ class ActivationDisplay:
         Parameters
         ----------
         estimator : LearnedActivationMLPClassifier, LearnedActivationMLPRegressor or IAFTransformer
-            Fitted. The activations of hidden layers come first, the functions of input columns
-            follow, if there are any; where every network has its own, those of the first one.
+            Fitted. The activations of hidden layers come first, then the functions of input
+            columns, if there are any. Where every network has its own, those of the first network
+            are drawn.
         X : array-like of shape (n_samples, n_features), default=None
-            Rows whose way through the (first) network is shown as histograms of what reaches each
-            function: of all hidden layers, where they share one.
+            Rows that are passed through the first network. The numbers that reach each function
+            are shown as a histogram behind its curve; where hidden layers share one function, it
+            counts the numbers of all of them.
         feature_names : array-like of str, default=None
             Titles for the input columns; None takes ``feature_names_in_``, or x0, x1, ….
         max_features : int or None, default=12
-            Input columns shown, from the first; None shows all.
+            How many input columns are shown, from the first on; None shows all.
         ax : matplotlib Axes or array-like of them, default=None
             As in `plot`.
 
@@ -114,26 +108,25 @@ class ActivationDisplay:
             If the number of feature names is wrong, or there is no function to draw: no hidden
             layer, and columns that are only scaled.
         """
-        if not isinstance(estimator, (BaseLearnedActivationMLP, IAFTransformer)):
-            raise TypeError(
-                "The 'estimator' parameter of ActivationDisplay must be one of skibias's "
-                f"estimators or an IAFTransformer. Got {type(estimator).__name__} instead; of a "
-                "pipeline, pass the step."
-            )
-        check_is_fitted(estimator)
+        check_estimator(estimator, OWNER, also=IAFTransformer)
         if max_features is not None:
-            max_features = check_count("max_features", max_features, 0, "ActivationDisplay")
-        feature_names = _feature_names(estimator, feature_names)[:max_features]
+            max_features = check_count("max_features", max_features, 0, OWNER)
+        columns = column_names(estimator)
+        feature_names = columns if feature_names is None else list(feature_names)
+        _check_length("feature_names", feature_names, len(columns), "column")
         hidden, inputs = _functions(estimator)
         inputs = inputs[:max_features]
         if not hidden and not inputs:
             raise ValueError(
-                "The 'estimator' parameter of ActivationDisplay must have functions. Got one "
-                "without hidden layers, whose columns are only scaled, instead."
+                f"The 'estimator' parameter of {OWNER} must have functions. Got one without hidden "
+                "layers, whose columns are only scaled, instead."
             )
+        hidden_names = [f"hidden layer {number}" for number in range(1, len(hidden) + 1)]
+        if len(hidden) == 1:
+            hidden_names = ["hidden activation"]
         return cls.from_functions(
             hidden + inputs,
-            names=_hidden_names(len(hidden)) + feature_names[: len(inputs)],
+            names=hidden_names + feature_names[: len(inputs)],
             reaching=None if X is None else _reaching(estimator, X, len(hidden), len(inputs)),
             ax=ax,
         )
@@ -174,24 +167,26 @@ class ActivationDisplay:
             If there is no function, or not one name, range and array for each.
         """
         functions = list(functions)
+        count = len(functions)
         if not functions:
             raise ValueError(
-                "The 'functions' parameter of ActivationDisplay must hold at least one function. "
+                f"The 'functions' parameter of {OWNER} must hold at least one function. "
                 "Got none instead."
             )
-        names = [f"f{number}" for number in range(len(functions))] if names is None else list(names)
-        ranges = [_own_range(function) for function in functions] if ranges is None else ranges
-        _check_one_each("names", names, functions)
-        _check_one_each("ranges", ranges, functions)
+        names = [f"f{number}" for number in range(count)] if names is None else list(names)
+        _check_length("names", names, count, "function")
+        limits = [None] * count if ranges is None else ranges
+        _check_length("ranges", limits, count, "function")
+        histograms = None
         if reaching is not None:
-            _check_one_each("reaching", reaching, functions)
-            reaching = [np.ravel(numbers) for numbers in reaching]
-        arguments = [_arguments(*both) for both in zip(functions, ranges, strict=True)]
+            _check_length("reaching", reaching, count, "function")
+            histograms = [np.ravel(numbers) for numbers in reaching]
+        arguments = list(map(curve_arguments, functions, limits))
         values = [
             np.asarray(function(points)).reshape(len(points), -1)
             for function, points in zip(functions, arguments, strict=True)
         ]
-        return cls(arguments, values, names, reaching).plot(ax=ax)
+        return cls(arguments, values, names, histograms).plot(ax=ax)
 
     def plot(self, ax: Any = None) -> Self:
         """Draw one panel per function.
@@ -215,18 +210,15 @@ class ActivationDisplay:
         """
         self.axes_ = _panels(ax, len(self.names))
         self.figure_ = self.axes_[0].figure
-        curves = zip(self.axes_, self.arguments, self.values, self.names, strict=True)
-        for panel, points, values, name in curves:
-            _draw(panel, points, values, name)
-        if self.reaching is not None:
-            for panel, points, numbers in zip(
-                self.axes_, self.arguments, self.reaching, strict=True
-            ):
-                _draw_histogram(panel, numbers, (points[0], points[-1]))
+        for number, panel in enumerate(self.axes_):
+            points = self.arguments[number]
+            _draw(panel, points, self.values[number], self.names[number])
+            if self.reaching is not None:
+                _draw_histogram(panel, self.reaching[number], (points[0], points[-1]))
         return self
 
 
-def _functions(estimator) -> tuple[list, list]:
+def _functions(estimator: Any) -> tuple[list[Any], list[Any]]:
     """Return the functions of hidden layers and of input columns."""
     if isinstance(estimator, IAFTransformer):
         return [], list(estimator.activations_)
@@ -236,106 +228,55 @@ def _functions(estimator) -> tuple[list, list]:
     return hidden if networks.n_layers else [], list(networks.input_functions(0) or [])
 
 
-def _reaching(estimator, X, n_hidden, n_inputs) -> list[np.ndarray]:
+def _reaching(estimator: Any, X: Any, n_hidden: int, n_inputs: int) -> list[np.ndarray]:
     """Return what reaches the functions of hidden layers, and those of input columns."""
     with plain_settings():
         X = read_table(estimator, X)
         hidden = []
         if n_hidden:
-            by_layer = [layer.ravel() for layer in estimator.networks_.pre_activations(X)]
-            hidden = [np.concatenate(by_layer)] if n_hidden == 1 else by_layer
+            hidden = [layer.ravel() for layer in estimator.networks_.pre_activations(X)]
+        if n_hidden == 1:
+            hidden = [np.concatenate(hidden)]
     return [*hidden, *X.T[:n_inputs]]
 
 
-def _hidden_names(count) -> list[str]:
-    if count == 1:
-        return ["hidden activation"]
-    return [f"hidden layer {number}" for number in range(1, count + 1)]
-
-
-def _feature_names(estimator, feature_names) -> list[str]:
-    n_features = estimator.n_features_in_
-    if feature_names is None:
-        default = [f"x{number}" for number in range(n_features)]
-        return list(getattr(estimator, "feature_names_in_", default))
-    feature_names = list(feature_names)
-    if len(feature_names) != n_features:
+def _check_length(name: str, given: Any, count: int, what: str) -> None:
+    if len(given) != count:
         raise ValueError(
-            "The 'feature_names' parameter of ActivationDisplay must hold one name per column "
-            f"({n_features}). Got {len(feature_names)} instead."
-        )
-    return feature_names
-
-
-def _check_one_each(name, given, functions) -> None:
-    if len(given) != len(functions):
-        raise ValueError(
-            f"The {name!r} parameter of ActivationDisplay must have one entry per function "
-            f"({len(functions)}). Got {len(given)} instead."
+            f"The {name!r} parameter of {OWNER} must have one entry per {what} ({count}). "
+            f"Got {len(given)} instead."
         )
 
 
-def _own_range(function) -> tuple[float, float]:
-    if isinstance(function, SplineActivation):
-        return float(function.knots[0]), float(function.knots[-1])
-    return DEFAULT_RANGE
-
-
-def _arguments(function, limits):
-    """Return arguments (p,), the knots among them: straight lines between them are exact."""
-    first, last = map(float, limits)
-    points = np.linspace(first, last, N_POINTS)
-    if not isinstance(function, SplineActivation):
-        return points
-    inside = (function.knots > first) & (function.knots < last)
-    return np.union1d(points, function.knots[inside])
-
-
-def _panels(ax, count) -> np.ndarray:
+def _panels(ax: Any, count: int) -> np.ndarray:
     """Return ``count`` Axes: in a new figure, in the place of one Axes, or those given."""
-    plt = pyplot("ActivationDisplay")
+    plt = pyplot(OWNER)
     if ax is not None and not hasattr(ax, "figure"):
-        axes = np.asarray(ax, dtype=object).reshape(-1)
-        if len(axes) != count:
-            raise ValueError(
-                "The 'ax' parameter of ActivationDisplay must be one Axes, or one per function "
-                f"({count}). Got {len(axes)} instead."
-            )
-        return axes
+        return np.array(panels(ax, count, OWNER), dtype=object)
     n_columns = min(N_COLUMNS, count)
     n_rows = -(-count // n_columns)
+    place = {}
     if ax is None:
-        width, height = PANEL_SIZE
-        figure = plt.figure(
-            figsize=(width * n_columns, height * n_rows + 0.4), layout="constrained"
-        )
-        grid = figure.add_gridspec(n_rows, n_columns)
+        size = (PANEL_SIZE[0] * n_columns, PANEL_SIZE[1] * n_rows + 0.4)
+        figure = plt.figure(figsize=size, layout="constrained")
     else:
         ax.set_axis_off()
         figure = ax.figure
-        left, bottom, right, top = ax.get_position().extents
-        grid = figure.add_gridspec(
-            n_rows,
-            n_columns,
-            left=left,
-            bottom=bottom,
-            right=right,
-            top=top,
-            wspace=0.35,
-            hspace=0.7,
-        )
-    places = [divmod(number, n_columns) for number in range(count)]
-    return np.array([figure.add_subplot(grid[place]) for place in places], dtype=object)
+        sides = zip(("left", "bottom", "right", "top"), ax.get_position().extents, strict=True)
+        place = dict(sides) | {"wspace": 0.35, "hspace": 0.7}
+    grid = figure.add_gridspec(n_rows, n_columns, **place)
+    cells = [divmod(number, n_columns) for number in range(count)]
+    return np.array([figure.add_subplot(grid[cell]) for cell in cells], dtype=object)
 
 
-def _draw(panel, points, values, name) -> None:
+def _draw(panel: Any, points: np.ndarray, values: np.ndarray, name: str) -> None:
     """Draw one function; several channels go from dark to bright."""
     from matplotlib import colormaps
 
     n_channels = values.shape[1]
-    if n_channels == 1:
-        colors, width = ["C0"], 1.5
-    else:
+    colors: Any = ["C0"]
+    width = 1.5
+    if n_channels > 1:
         colors, width = colormaps[COLOR_MAP](np.linspace(*COLOR_RANGE, n_channels)), 0.9
     for channel, color in zip(values.T, colors, strict=True):
         panel.plot(points, channel, color=color, linewidth=width)
@@ -343,8 +284,8 @@ def _draw(panel, points, values, name) -> None:
     finish(panel)
 
 
-def _draw_histogram(panel, numbers, limits) -> None:
-    """Draw shares of the numbers behind the curve, on a scale of their own without ticks."""
+def _draw_histogram(panel: Any, numbers: np.ndarray, limits: tuple[float, float]) -> None:
+    """Draw how often numbers occur behind the curve, on a scale of their own without ticks."""
     behind = panel.twinx()
     behind.hist(numbers, bins=N_BINS, range=limits, color="0.85")
     behind.set_axis_off()

@@ -29,7 +29,7 @@ MARKERS = "osD^vP*X<>"  # beside colours
 class ComplexityDisplay:
     """Scores of models against the complexity of their functions (Teney et al., CVPR 2025, Fig. 6).
 
-    Make one with `from_estimators` or `from_report`; the constructor takes what is ready to draw,
+    Make one with `from_estimators` or `from_report`. The constructor takes what is ready to draw,
     and keeps all its parameters as attributes.
 
     Parameters
@@ -183,5 +183,6 @@ class ComplexityDisplay:
         return self
 
 
-def _part(errors, own):
+def _part(errors: ArrayLike | None, own: np.ndarray) -> np.ndarray | None:
+    """Return the errors of some points."""
     return None if errors is None else np.asarray(errors, dtype=np.float64)[own]

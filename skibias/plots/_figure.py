@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 COLOR_MAP = "viridis"  # legible without colour vision, and in grey
 PAPER_WIDTH = 3.94  # inches, 100 mm
 
-# Parts of the docstrings of displays with one panel.
+# Parts of the docstrings of displays with one panel, and of those with two.
 ONE_PANEL = {
     "attributes": """Attributes
 ----------
@@ -28,6 +30,29 @@ Raises
 ------
 ImportError
     If matplotlib is not installed.""",
+}
+TWO_PANELS = {
+    "attributes": """Attributes
+----------
+figure_ : matplotlib Figure
+    Set by `plot`.
+axes_ : list of two matplotlib Axes
+    Set by `plot`.""",
+    "drawing": """Parameters
+----------
+ax : array-like of two matplotlib Axes, default=None
+    None makes a new figure.
+
+Returns
+-------
+self
+
+Raises
+------
+ImportError
+    If matplotlib is not installed.
+ValueError
+    If there are not two Axes.""",
 }
 
 
@@ -62,7 +87,7 @@ def panels(
             1, count, figsize=(width * count, height), layout="constrained", squeeze=False
         )
         return list(axes[0])
-    axes = [ax] if hasattr(ax, "figure") else list(ax)
+    axes = [ax] if hasattr(ax, "figure") else list(np.ravel(ax))
     if len(axes) != count:
         raise ValueError(
             f"The 'ax' parameter of {owner} must hold as many Axes as there are panels ({count}). "

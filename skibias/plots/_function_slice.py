@@ -40,7 +40,7 @@ class FunctionSliceDisplay:
 
     The plane is that of Fig. 7c in Teney et al., CVPR 2025.
 
-    Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
+    Make one with `from_estimator`. The constructor takes what is ready to draw, and keeps all its
     parameters as attributes.
 
     Parameters
@@ -168,7 +168,7 @@ class FunctionSliceDisplay:
         self.ax_.set_ylabel(self.labels[1])
 
 
-def _checked_rows(rows, n_rows) -> list[int]:
+def _checked_rows(rows: Any, n_rows: int) -> list[int]:
     """Return one to three row numbers."""
     rows = [rows] if isinstance(rows, Integral) else list(rows)
     if not 1 <= len(rows) <= 3 or not all(map(is_whole, rows)):
@@ -186,7 +186,7 @@ def _checked_rows(rows, n_rows) -> list[int]:
     return rows
 
 
-def _checked_features(X, features, n_columns) -> list[int]:
+def _checked_features(X: Any, features: Any, n_columns: int) -> list[int]:
     """Return one or two column numbers."""
     features = [features] if isinstance(features, (Integral, str)) else list(features)
     names = list(getattr(X, "columns", ()))
@@ -200,7 +200,9 @@ def _checked_features(X, features, n_columns) -> list[int]:
     return [int(own) for own in numbers]
 
 
-def _along_columns(columns, row, features, n_points):
+def _along_columns(
+    columns: np.ndarray, row: int, features: list[int], n_points: int
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Return positions, and points (*p, d) that differ from a row in some columns."""
     shown = columns[:, features]
     low, high = np.quantile(shown, SHOWN_SHARE, axis=0)
@@ -212,14 +214,14 @@ def _along_columns(columns, row, features, n_points):
     return positions, points
 
 
-def _between(ends, n_points):
+def _between(ends: np.ndarray, n_points: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Return positions, and points (*p, d) on the path or the plane through two or three rows."""
-    limits = (0, 1) if len(ends) == 2 else PLANE_RANGE
+    limits = (0.0, 1.0) if len(ends) == 2 else PLANE_RANGE
     positions = [np.linspace(*limits, n_points)] * (len(ends) - 1)
     shares = np.stack(np.meshgrid(*positions), axis=-1)
     return positions, ends[0] + shares @ (ends[1:] - ends[0])
 
 
-def _column_names(X, features) -> list[str]:
+def _column_names(X: Any, features: list[int]) -> list[str]:
     names = getattr(X, "columns", None)
     return [f"x{number}" if names is None else str(names[number]) for number in features]

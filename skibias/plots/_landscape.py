@@ -6,25 +6,27 @@ Notation: T epochs, g and h points along the two directions, P weights.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length
 
-from skibias._base_mlp import BaseLearnedActivationMLP
+from skibias._docstrings import shared_parts
 from skibias._numbers import check_count, check_index, check_positive
 from skibias._prepare.rows import engine_rows
 from skibias._prepare.table import read_table
+from skibias._prepare.targets import TargetEncoding
 from skibias._run.parallel import side_by_side
 from skibias._run.settings import plain_settings
 from skibias._run.tensors import as_tensor
 from skibias._sklearn_compat import random_generator
-from skibias._train.fitted import FittedNetworks, OneNetwork
+from skibias._train.fitted import OneNetwork
 from skibias._typing import RandomState
-from skibias.complexity import sample_paths
+from skibias.complexity import Paths, sample_paths
 from skibias.engine.landscape import (
     Measure,
     loss_measure,
@@ -34,17 +36,20 @@ from skibias.engine.landscape import (
     variation_measure,
 )
 from skibias.engine.losses import LOSSES
-from skibias.plots._figure import COLOR_MAP, finish, panels, pyplot
+from skibias.plots._estimators import check_estimator
+from skibias.plots._figure import COLOR_MAP, TWO_PANELS, finish, panels, pyplot
 
 OWNER = "LandscapeDisplay"
 MARGIN = 0.2  # around the trajectory, of its own range
 LOG_RANGE = 30  # ratio of losses from which colours follow their logarithm
 
 
+@shared_parts(**TWO_PANELS)
+@dataclass(eq=False, repr=False)
 class LandscapeDisplay:
     """Loss and TV complexity over a plane of weights (Teney et al., CVPR 2025, Fig. 7).
 
-    Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
+    Make one with `from_estimator`. The constructor takes what is ready to draw, and keeps all its
     parameters as attributes.
 
     Parameters
@@ -56,33 +61,19 @@ class LandscapeDisplay:
     complexity : ndarray of shape (n_second, n_first)
         Mean variation of the raw outputs along paths.
     trajectory : ndarray of shape (n_epochs + 1, 2) or None
-        Where training went, projected on the plane.
+        The weights after every epoch, projected on the plane.
     labels : tuple of two str
-        What the directions are.
+        Names of the two directions.
 
-    Attributes
-    ----------
-    figure_ : matplotlib Figure
-        Set by `plot`.
-    axes_ : list of two matplotlib Axes
-        Set by `plot`.
+    {attributes}
     """
 
-    def __init__(
-        self,
-        first: np.ndarray,
-        second: np.ndarray,
-        loss: np.ndarray,
-        complexity: np.ndarray,
-        trajectory: np.ndarray | None,
-        labels: tuple[str, str],
-    ) -> None:
-        self.first = first
-        self.second = second
-        self.loss = loss
-        self.complexity = complexity
-        self.trajectory = trajectory
-        self.labels = labels
+    first: np.ndarray
+    second: np.ndarray
+    loss: np.ndarray
+    complexity: np.ndarray
+    trajectory: np.ndarray | None
+    labels: tuple[str, str]
 
     @classmethod
     def from_estimator(
@@ -111,20 +102,22 @@ class LandscapeDisplay:
             Rows on which the loss is taken and between which paths are drawn.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         trajectory : WeightTrajectory or None, default=None
-            The callback that the estimator was fitted with: the plane is that of the first two
-            principal components of the weights after every epoch. None takes a random plane.
+            The callback that the estimator was fitted with. The plane is then that of the first
+            two principal components of the weights after every epoch, and covers the trajectory.
+            None takes a random plane.
         network : int, default=0
-            Which of the estimator's networks.
+            Number of the estimator's network through which the plane goes.
         extent : float, default=1.0
-            Of a random plane, whose directions are in every layer as long as its weights: steps
-            go from -extent to extent. A principal plane covers the trajectory.
+            Steps on a random plane go from -extent to extent. In every layer, a step of 1 is as
+            long as the layer's weights.
         n_steps : int, default=50
             Networks along each direction.
         n_rows : int, default=1000
-            Rows for the loss, drawn at random if X has more.
+            Rows on which the loss is taken, drawn at random if X has more.
         n_paths, n_points : int, default=20 and 50
-            Paths, and points along each, for the complexity. The ends of a path differ in y.
+            Paths for the complexity, and points along each. The ends of a path differ in y.
         random_state : int, RandomState instance or None, default=0
+            Draws the random plane, the rows and the paths.
         ax : array-like of two matplotlib Axes, default=None
             None makes a new figure.
 
@@ -144,7 +137,7 @@ class LandscapeDisplay:
             no such network.
         """
         pyplot(OWNER)  # before any work
-        _check_estimator(estimator)
+        check_estimator(estimator, OWNER)
         network = check_index("network", network, 0, len(estimator.weights_) - 1, OWNER)
         extent = check_positive("extent", extent, OWNER)
         n_steps = check_count("n_steps", n_steps, 2, OWNER)
@@ -155,16 +148,17 @@ class LandscapeDisplay:
         with plain_settings() as n_threads:
             X, y = read_table(estimator, X), np.asarray(y)
             networks = estimator.networks_
-            _check_targets(networks, X, y)
+            _check_targets(networks.encoding, X, y)
             one = networks.one(network)
             if trajectory is None:
                 plane = _random_plane(one, extent, n_steps, random)
             else:
                 states = np.stack([epoch[network] for epoch in trajectory.trajectory_])
                 plane = _principal_plane(one, states, n_steps)
-            loss_of = _loss(networks, one, X, y, n_rows, random)
+            rows = random.permutation(len(X))[:n_rows]
+            loss_of = _loss(networks.encoding, one, X[rows], y[rows])
             paths = sample_paths(X, y, n_paths=n_paths, random_state=random)
-            variation_of = _variation(networks, one, paths, n_points)
+            variation_of = _variation(networks.encoding, one, paths, n_points)
             measured = [plane.measured(one, own) for own in (loss_of, variation_of)]
             loss, complexity = side_by_side(measured, n_threads)
         return cls(
@@ -176,24 +170,11 @@ class LandscapeDisplay:
             plane.labels,
         ).plot(ax=ax)
 
+    @shared_parts(**TWO_PANELS)
     def plot(self, ax: Any = None) -> Self:
         """Draw the loss and the complexity side by side.
 
-        Parameters
-        ----------
-        ax : array-like of two matplotlib Axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        LandscapeDisplay
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If there are not two Axes.
+        {drawing}
         """
         self.axes_ = panels(ax, 2, OWNER)
         from matplotlib.patheffects import Normal, Stroke
@@ -231,18 +212,8 @@ class _Plane(NamedTuple):
         return partial(over_plane, measure, one.weights, self.directions, self.first, self.second)
 
 
-def _check_estimator(estimator) -> None:
-    if not isinstance(estimator, BaseLearnedActivationMLP):
-        raise TypeError(
-            f"The 'estimator' parameter of {OWNER} must be one of skibias's estimators. "
-            f"Got {type(estimator).__name__} instead; of a pipeline, pass the step."
-        )
-    check_is_fitted(estimator)
-
-
-def _check_targets(networks: FittedNetworks, X, y) -> None:
+def _check_targets(encoding: TargetEncoding, X: np.ndarray, y: np.ndarray) -> None:
     check_consistent_length(X, y)
-    encoding = networks.encoding
     encoding.numbers(y)  # raises where a class is unknown
     if encoding.classes is None and y.size != len(y) * encoding.n_outputs:
         raise ValueError(
@@ -251,29 +222,31 @@ def _check_targets(networks: FittedNetworks, X, y) -> None:
         )
 
 
-def _random_plane(one: OneNetwork, extent, n_steps, random) -> _Plane:
+def _random_plane(
+    one: OneNetwork, extent: float, n_steps: int, random: np.random.RandomState
+) -> _Plane:
     steps = torch.linspace(-extent, extent, n_steps, dtype=torch.float32)
     generator = torch.Generator().manual_seed(int(random.randint(2**31)))
     directions = random_plane(one.weights, one.model.architecture, generator)
     return _Plane(directions, steps, steps, None, ("random direction 1", "random direction 2"))
 
 
-def _principal_plane(one: OneNetwork, states, n_steps) -> _Plane:
-    """Return the plane of the first two principal components of states (T, P) of a network."""
-    if states.shape[1] != len(one.weights):
+def _principal_plane(one: OneNetwork, epochs: np.ndarray, n_steps: int) -> _Plane:
+    """Return the plane of the first two principal components of a network's weights (T, P)."""
+    if epochs.shape[1] != len(one.weights):
         raise ValueError(
             f"The 'trajectory' parameter of {OWNER} must be that of this estimator, with "
-            f"{len(one.weights)} weights. Got {states.shape[1]} instead."
+            f"{len(one.weights)} weights. Got {epochs.shape[1]} instead."
         )
-    states = as_tensor(states)
+    states = as_tensor(epochs)
     directions, shares = principal_plane(states)
     path = ((states - one.weights) @ directions.T).numpy()
     first, second = (_steps_around(coordinates, n_steps) for coordinates in path.T)
-    labels = tuple(f"component {k + 1} ({share:.0%})" for k, share in enumerate(shares.tolist()))
-    return _Plane(directions, first, second, path, labels)
+    labels = [f"component {k + 1} ({share:.0%})" for k, share in enumerate(shares.tolist())]
+    return _Plane(directions, first, second, path, (labels[0], labels[1]))
 
 
-def _steps_around(coordinates, n_steps):
+def _steps_around(coordinates: np.ndarray, n_steps: int) -> torch.Tensor:
     """Return steps that cover the coordinates and the trained network at 0."""
     low, high = min(coordinates.min(), 0), max(coordinates.max(), 0)
     margin = MARGIN * (high - low)
@@ -281,24 +254,22 @@ def _steps_around(coordinates, n_steps):
     return torch.linspace(first, last, n_steps, dtype=torch.float32)
 
 
-def _loss(networks: FittedNetworks, one: OneNetwork, X, y, n_rows, random) -> Measure:
-    """Return the loss on rows that are drawn at random if there are more."""
-    rows = random.permutation(len(X))[:n_rows]
-    encoding = networks.encoding
-    targets = encoding.encode(encoding.numbers(y[rows]))
-    data = engine_rows(one.encode(X[rows]), targets, np.ones(len(rows)), "cpu")
+def _loss(encoding: TargetEncoding, one: OneNetwork, X: np.ndarray, y: np.ndarray) -> Measure:
+    """Return the loss on these rows."""
+    targets = encoding.encode(encoding.numbers(y))
+    data = engine_rows(one.encode(X), targets, np.ones(len(X)), "cpu")
     return loss_measure(one.model, one.functions, data, LOSSES[encoding.loss])
 
 
-def _variation(networks: FittedNetworks, one: OneNetwork, paths, n_points) -> Measure:
+def _variation(encoding: TargetEncoding, one: OneNetwork, paths: Paths, n_points: int) -> Measure:
     """Return the variation of raw outputs along paths."""
     points = one.encode(paths.points(np.linspace(0, 1, n_points)))
-    drawn = as_tensor((paths.output_draw * networks.encoding.n_outputs).astype(int))
+    drawn = as_tensor((paths.output_draw * encoding.n_outputs).astype(int))
     points = points.unflatten(0, (-1, n_points))
     return variation_measure(one.model, one.functions, points, drawn)
 
 
-def _norm(values):
+def _norm(values: np.ndarray) -> Any:
     """Return linear colours, or logarithmic ones for values that differ by orders of magnitude."""
     from matplotlib.colors import LogNorm, Normalize
 

@@ -11,25 +11,25 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.exceptions import NotFittedError
-from sklearn.utils.validation import check_is_fitted
 
-from skibias._base_mlp import BaseLearnedActivationMLP
+from skibias._docstrings import shared_parts
 from skibias._learner import ActivationLearner
 from skibias._numbers import check_index, check_positive
 from skibias.functions.spline import SplineActivation
-from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, finish, panels, pyplot
+from skibias.plots._estimators import check_estimator, column_names, curve_arguments
+from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, TWO_PANELS, finish, panels, pyplot
 
 OWNER = "MetaLearningDisplay"
 KINDS = ("activation", "inputs")
 SMOOTHED_SHARE = 0.05  # of the outer steps, in the running mean of the loss
-N_POINTS = 201
 
 
+@shared_parts(**TWO_PANELS)
 @dataclass(eq=False, repr=False)
 class MetaLearningDisplay:
     """Loss and shape of a function over the outer steps in which it was learned.
 
-    Make one with `from_estimator`; the constructor takes what is ready to draw, and keeps all its
+    Make one with `from_estimator`. The constructor takes what is ready to draw, and keeps all its
     parameters as attributes.
 
     Parameters
@@ -47,12 +47,7 @@ class MetaLearningDisplay:
     name : str
         Title of the function.
 
-    Attributes
-    ----------
-    figure_ : matplotlib Figure
-        Set by `plot`.
-    axes_ : list of two matplotlib Axes
-        Set by `plot`.
+    {attributes}
     """
 
     losses: np.ndarray
@@ -83,11 +78,13 @@ ActivationLearner
         kind : {"activation", "inputs"}, default="activation"
             What was learned: activations, or functions of input columns.
         restart : int or None, default=None
-            None shows the restart with the lowest loss in the last steps.
+            Which restart of the learning is shown; None takes that with the lowest loss in the
+            last steps.
         number : int, default=0
-            The hidden layer, with ``sharing="layer"``, or the input column.
+            Which function is shown: the number of the hidden layer, with ``sharing="layer"``, or of
+            the input column.
         channel : int, default=0
-            Which function of the column, where it has several.
+            Which of the column's functions is shown, where it has several.
         ax : array-like of two matplotlib Axes, default=None
             None makes a new figure.
 
@@ -113,7 +110,7 @@ ActivationLearner
         number = check_index("number", number, 0, len(snapshots[0]) - 1, OWNER)
         own = [functions[number] for functions in snapshots]
         channel = check_index("channel", channel, 0, (own[0].n_channels or 1) - 1, OWNER)
-        arguments = _arguments(own[0])
+        arguments = curve_arguments(own[0])
         values = [np.asarray(function(arguments)).reshape(len(arguments), -1) for function in own]
         return cls(
             losses=losses,
@@ -124,24 +121,11 @@ ActivationLearner
             name=_name(estimator, kind, number, channel, own[0]),
         ).plot(ax=ax)
 
+    @shared_parts(**TWO_PANELS)
     def plot(self, ax: Any = None) -> Self:
         """Draw the losses of all restarts, and the shape of one over the outer steps.
 
-        Parameters
-        ----------
-        ax : array-like of two matplotlib Axes, default=None
-            None makes a new figure.
-
-        Returns
-        -------
-        MetaLearningDisplay
-
-        Raises
-        ------
-        ImportError
-            If matplotlib is not installed.
-        ValueError
-            If there are not two Axes.
+        {drawing}
         """
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
@@ -188,15 +172,16 @@ ActivationLearner
         panel.set(xlabel="argument", ylabel="value")
         finish(panel)
 
-        def show(frame):
+        def show(frame: int) -> None:
             curve.set_ydata(self.values[frame])
             panel.set_title(f"{self.name}, outer step {self.steps[frame]}")
 
         animation = FuncAnimation(figure, show, frames=len(self.steps))
-        animation.save(path, writer=PillowWriter(fps=frames_per_second))
+        writer = PillowWriter(fps=frames_per_second)  # type: ignore[arg-type]  # it takes fractions
+        animation.save(os.fspath(path), writer=writer)
         plt.close(figure)
 
-    def _draw_losses(self, panel) -> None:
+    def _draw_losses(self, panel: Any) -> None:
         """Draw running means, since the loss of one step depends on its few rows."""
         width = max(1, round(SMOOTHED_SHARE * len(self.losses)))
         kernel = np.full(width, 1 / width)
@@ -217,7 +202,7 @@ ActivationLearner
             panel.legend(frameon=False, fontsize="small")
 
 
-def _history(estimator, kind):
+def _history(estimator: Any, kind: str) -> dict[str, Any]:
     """Return the record of learning functions of this kind."""
     if kind not in KINDS:
         raise ValueError(
@@ -227,14 +212,9 @@ def _history(estimator, kind):
         if not hasattr(estimator, "history_"):
             raise NotFittedError("This ActivationLearner has not learned yet: call 'learn' first.")
         histories = {"activation": estimator.history_}
-    elif isinstance(estimator, BaseLearnedActivationMLP):
-        check_is_fitted(estimator)
-        histories = estimator.meta_history_
     else:
-        raise TypeError(
-            f"The 'estimator' parameter of {OWNER} must be one of skibias's estimators or an "
-            f"ActivationLearner. Got {type(estimator).__name__} instead."
-        )
+        check_estimator(estimator, OWNER, also=ActivationLearner)
+        histories = estimator.meta_history_
     if kind not in histories or not len(histories[kind]["validation_loss"]):
         raise ValueError(
             f"The 'estimator' parameter of {OWNER} must have learned functions of "
@@ -244,22 +224,16 @@ def _history(estimator, kind):
     return histories[kind]
 
 
-def _best_restart(losses) -> int:
+def _best_restart(losses: np.ndarray) -> int:
     """Return the restart with the lowest mean loss in the last steps."""
     last = losses[-max(1, round(SMOOTHED_SHARE * len(losses))) :].mean(0)
     return int(np.argmin(np.where(np.isfinite(last), last, np.inf)))
 
 
-def _arguments(function: SplineActivation):
-    """Return arguments (p,) over the knots, the knots among them."""
-    points = np.linspace(function.knots[0], function.knots[-1], N_POINTS)
-    return np.union1d(points, function.knots)
-
-
-def _name(estimator, kind, number, channel, function) -> str:
+def _name(estimator: Any, kind: str, number: int, channel: int, function: SplineActivation) -> str:
+    """Return the title of a function."""
     if kind == "activation":
         shared = getattr(estimator, "sharing", "network") == "network"
         return "hidden activation" if shared else f"hidden layer {number + 1}"
-    names = getattr(estimator, "feature_names_in_", None)
-    name = f"x{number}" if names is None else str(names[number])
+    name = column_names(estimator)[number]
     return name if (function.n_channels or 1) == 1 else f"{name}, channel {channel}"

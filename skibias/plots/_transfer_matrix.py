@@ -101,7 +101,7 @@ class TransferMatrixDisplay:
             self._write_numbers(image)
         return self
 
-    def _write_numbers(self, image) -> None:
+    def _write_numbers(self, image: Any) -> None:
         """Write every score in its cell, dark on bright colours."""
         for (row, column), score in np.ndenumerate(self.scores):
             if np.isfinite(score):
@@ -112,7 +112,7 @@ class TransferMatrixDisplay:
                 )
 
 
-def _names(parameter, names, default) -> list[str]:
+def _names(parameter: str, names: Sequence[str] | None, default: Any) -> list[str]:
     """Return one name per row or column."""
     names = [str(name) for name in (default if names is None else names)]
     if len(names) != len(default):

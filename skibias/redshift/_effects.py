@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from scipy.stats import rankdata
 
@@ -18,20 +21,20 @@ NORMAL_QUANTILE = 1.96  # of a 95 % interval around a mean
 def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomState = 0) -> Frame:
     """Effect of every factor of a sweep on every measure, with 95 % intervals.
 
-    Factors with numbers as levels are summed up by Spearman's correlation between level and
-    complexity over all networks; its interval is the bootstrap's, over networks. For the others
-    (activation, residual connections, normalisation, gates) it is the mean difference between
-    networks of the same weights at a level and at the factor's first level, with its standard
-    error.
+    For factors whose levels are numbers, the effect is Spearman's correlation between level and
+    complexity over all networks. Its interval comes from the bootstrap over networks. For the
+    others (activation, residual connections, normalisation, gates), the effect is the mean
+    difference between networks of the same weights at a level and at the factor's first level, with
+    its standard error.
 
     Parameters
     ----------
     sweep : pandas.DataFrame
         As `complexity_sweep` or `transformer_sweep` returns it.
     n_resamples : int, default=500
-        Of the bootstrap.
+        How often the bootstrap draws the networks anew.
     random_state : int, RandomState instance or None, default=0
-        Of the bootstrap.
+        Seeds the bootstrap.
 
     Returns
     -------
@@ -72,18 +75,17 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
     measures = [name for name in sweep.columns if name not in KEY]
     random = random_generator(random_state, "sweep_effects")
     records = []
-    for factor, part in sweep.groupby("factor", sort=False):
-        groups = [part] if factor == "activation" else _by_activation(part)
-        for group in groups:
-            levels, values = _levels_and_values(group, measures)
-            key = {"factor": factor, "activation": group["activation"].iloc[0]}
-            for number, measure in enumerate(measures):
-                own = {**key, "measure": measure}
-                own_values = values[..., number]  # (levels, networks)
-                if _are_ordered(levels):
-                    records.append(own | _correlation(levels, own_values, n_resamples, random))
-                else:
-                    records += [own | row for row in _differences(levels, own_values)]
+    for factor, group in _groups(sweep):
+        levels = list(dict.fromkeys(group["level"]))
+        by_level = [group[group["level"] == level] for level in levels]
+        key = {"factor": factor, "activation": group["activation"].iloc[0]}
+        for measure in measures:
+            values = np.stack([own[measure].to_numpy() for own in by_level])
+            if all(map(is_real, levels)):
+                rows = [_correlation(levels, values, n_resamples, random)]
+            else:
+                rows = list(_differences(levels, values))
+            records += [key | {"measure": measure} | row for row in rows]
     columns = ["factor", "activation", "level", "measure", "statistic"]
     columns += ["estimate", "error", "low", "high"]
     # Objects: None and the levels of all factors stay what they are.
@@ -92,22 +94,19 @@ def sweep_effects(sweep: Frame, *, n_resamples: int = 500, random_state: RandomS
     )
 
 
-def _by_activation(part) -> list:
-    return [group for _, group in part.groupby("activation", sort=False)]
+def _groups(sweep: Frame) -> Iterator[tuple[str, Frame]]:
+    """Yield each factor with its rows, those of every activation apart from the others."""
+    for factor, part in sweep.groupby("factor", sort=False):
+        if factor == "activation":
+            yield factor, part
+        else:
+            for _, group in part.groupby("activation", sort=False):
+                yield factor, group
 
 
-def _levels_and_values(group, measures):
-    """Return the levels in their order and values (levels, networks, measures)."""
-    levels = list(dict.fromkeys(group["level"]))
-    values = [group.loc[group["level"] == level, measures].to_numpy() for level in levels]
-    return levels, np.stack(values)
-
-
-def _are_ordered(levels) -> bool:
-    return all(map(is_real, levels))
-
-
-def _correlation(levels, values, n_resamples, random) -> dict:
+def _correlation(
+    levels: list[Any], values: np.ndarray, n_resamples: int, random: np.random.RandomState
+) -> dict[str, Any]:
     """Return Spearman's correlation of levels and values (levels, networks)."""
     n_networks = values.shape[1]
     drawn = random.randint(n_networks, size=(n_resamples, n_networks))
@@ -123,7 +122,7 @@ def _correlation(levels, values, n_resamples, random) -> dict:
     }
 
 
-def _spearman(levels, values) -> np.ndarray:
+def _spearman(levels: list[Any], values: np.ndarray) -> np.ndarray:
     """Return Spearman's correlations (B,) of levels and values (B, levels, networks)."""
     x = np.repeat(rankdata(levels), values.shape[-1])
     ranks = rankdata(values.reshape(len(values), -1), axis=-1)
@@ -133,7 +132,7 @@ def _spearman(levels, values) -> np.ndarray:
     return np.divide(ranks @ x, norms, out=np.zeros(len(values)), where=norms > 0)
 
 
-def _differences(levels, values):
+def _differences(levels: list[Any], values: np.ndarray) -> Iterator[dict[str, Any]]:
     """Yield the mean difference of each level from the first, network by network."""
     for level, own in zip(levels[1:], values[1:], strict=True):
         difference = own - values[0]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from skibias._docstrings import shared_parts
 from skibias._frames import import_pandas
 from skibias._numbers import check_count, plain_numbers
-from skibias._run.progress import progress_bar
 from skibias._run.seeds import draw_seed
 from skibias._run.settings import plain_settings
 from skibias._run.tensors import as_tensor
@@ -28,24 +27,14 @@ from skibias.engine.complexity import (
     orthonormal_legendre_basis,
 )
 from skibias.engine.episodes import stream
-from skibias.engine.networks import GATES, forward
-from skibias.functions.fixed import network_activation
+from skibias.engine.networks import forward
 from skibias.functions.spline import SplineActivation
-from skibias.redshift._random_networks import NetworkSettings, draw_networks
-from skibias.redshift._sweep import key_of, sweep_points, sweep_table
-from skibias.redshift._validation import (
-    check_activation,
-    check_activations,
-    check_factors,
-    check_flag,
-    check_magnitude,
-    check_one_of,
-    scaled_activation,
-)
+from skibias.redshift._random_networks import GATE_LEVELS, NetworkSettings, draw_networks
+from skibias.redshift._sweep import TABLE_NOTES, measure_each, sweep_points, sweep_table
+from skibias.redshift._validation import check_activations, check_factors, hidden_activation
 
 MEASURES = ("fourier", "chebyshev", "legendre", "lz")
-GATE_LEVELS = ("none", *GATES)
-# Of a `complexity_sweep`; the first level of a factor without order is its reference.
+# The levels of a `complexity_sweep`; the first one of a factor without order is its reference.
 FACTORS = {
     "activation": ("relu", "gelu", "silu", "tanh", "sin", "gaussian", "hat"),
     "weight_magnitude": (1.5, 3.0, 6.0, 12.0),
@@ -57,19 +46,7 @@ FACTORS = {
     "layer_normalization": (False, True),
     "gate": GATE_LEVELS,
 }
-# The setting around which factors are changed. At PyTorch's own magnitude of 1, a network is
-# nearly linear whatever its activation: there is little that an activation could change.
-BASELINE = {
-    "width": 64,
-    "depth": 3,
-    "weight_magnitude": 6.0,
-    "bias_magnitude": 1.0,
-    "prefactor": 1.0,
-    "residual": False,
-    "layer_normalization": False,
-    "gate": "none",
-}
-# Numbers in one hidden layer of a stack: about what a core's cache holds.
+# Values in one hidden layer of a stack: about what a core's cache holds.
 STACK_VALUES = 1 << 18
 
 
@@ -104,22 +81,21 @@ def grid_complexity(
     >>> round(grid_complexity(lambda x: np.cos(2 * np.pi * x[:, 0]))["fourier"], 6)
     2.0
     """
-    owner = "grid_complexity"
-    n_points, n_levels = _checked_grid(n_points, n_levels, owner)
     with plain_settings():
-        bases = _grid_bases(n_points)
-        points = torch.cat([grid_points(basis) for basis in bases]).numpy()
+        grids = _Grids(n_points, n_levels, "grid_complexity")
+        points = grids.points.numpy()
     values = np.array(function(points), dtype=np.float64)
     if values.shape != points.shape[:1]:
         raise ValueError(
-            f"The 'function' parameter of {owner} must return one value per point, shape "
+            "The 'function' parameter of grid_complexity must return one value per point, shape "
             f"{points.shape[:1]}. Got shape {values.shape} instead."
         )
     with plain_settings():
-        row = _measure(as_tensor(values)[None], bases, n_levels)[0]
+        row = grids.measure(as_tensor(values)[None])[0]
     return dict(zip(MEASURES, row.tolist(), strict=True))
 
 
+@shared_parts(**TABLE_NOTES)
 def sample_network_complexity(
     activation: str | SplineActivation = "relu",
     *,
@@ -143,11 +119,13 @@ def sample_network_complexity(
     ----------
     activation : str or SplineActivation, default="relu"
         "relu", "leaky_relu", "gelu", "silu", "tanh", "sin", "gaussian" or "hat".
+        A spline has one channel.
     n_networks : int, default=200
+        How many networks are drawn.
     width : int, default=64
         Units of every hidden layer.
     depth : int, default=3
-        Hidden layers.
+        Number of hidden layers.
     weight_magnitude, bias_magnitude : float, default=6.0 and 1.0
         Weights are U(-1, 1) / sqrt(inputs of the layer) times ``weight_magnitude``, biases
         likewise times ``bias_magnitude``; 1 and 1 are as ``torch.nn.Linear`` draws them.
@@ -165,8 +143,8 @@ def sample_network_complexity(
     n_levels : int, default=16
         Levels to which values are rounded for the Lempel-Ziv parsing, at least 2.
     random_state : int, RandomState instance or None, default=None
-        Networks of one seed share the weights that they have in common, so differences between
-        settings are best taken network by network.
+        Networks of one seed have the same weights wherever their shapes agree, so differences
+        between settings are best taken network by network.
     verbose : int, default=0
         Above 0, a progress bar on stderr.
 
@@ -183,16 +161,7 @@ def sample_network_complexity(
 
         The constant part counts nowhere: the first three are 0 for a constant function.
 
-    Raises
-    ------
-    ImportError
-        If pandas is not installed.
-    ValueError
-        If a parameter is unusable.
-
-    References
-    ----------
-    Teney et al., "Neural Redshift: Random Networks are not Random Functions", CVPR 2024.
+    {raises_and_references}
 
     Examples
     --------
@@ -205,30 +174,27 @@ def sample_network_complexity(
     """
     owner = "sample_network_complexity"
     pandas = import_pandas(owner)
-    settings = {
-        "activation": activation,
-        "width": width,
-        "depth": depth,
-        "weight_magnitude": weight_magnitude,
-        "bias_magnitude": bias_magnitude,
-        "prefactor": prefactor,
-        "residual": residual,
-        "layer_normalization": layer_normalization,
-        "gate": gate,
-    }
-    _check_settings(settings, owner)
-    settings = {name: plain_numbers(value) for name, value in settings.items()}
-    n_networks = check_count("n_networks", n_networks, 1, owner)
-    n_points, n_levels = _checked_grid(n_points, n_levels, owner)
-    seed = draw_seed(checked_random_state(random_state, owner))
+    settings = NetworkSettings(
+        activation=activation,
+        width=width,
+        depth=depth,
+        weight_magnitude=weight_magnitude,
+        bias_magnitude=bias_magnitude,
+        prefactor=prefactor,
+        residual=residual,
+        layer_normalization=layer_normalization,
+        gate=gate,
+    )
+    settings.check(owner)
+    settings = NetworkSettings(*map(plain_numbers, settings))
     with plain_settings():
-        sampler = _Sampler(n_networks, n_points, n_levels, seed)
-        stacks = sampler.stacks(settings)
-        stacks = progress_bar(stacks, len(stacks), "random networks", verbose)
-        rows = [sampler.measure(settings, numbers) for numbers in stacks]
-    return pandas.DataFrame({"network": np.arange(n_networks)} | _columns(np.concatenate(rows)))
+        sampler = _Sampler(n_networks, n_points, n_levels, random_state, owner)
+        rows = sampler.measure_each([settings], verbose)[settings]
+    columns = dict(zip(MEASURES, rows.T, strict=True))
+    return pandas.DataFrame({"network": np.arange(len(rows))} | columns)
 
 
+@shared_parts(**TABLE_NOTES)
 def complexity_sweep(
     factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -239,9 +205,9 @@ def complexity_sweep(
     random_state: RandomState = None,
     verbose: int = 0,
 ) -> Frame:
-    """Complexity of random networks over the levels of every component, one at a time.
+    """Complexity of random networks while one component at a time changes.
 
-    All other components stay at the defaults of `sample_network_complexity`.
+    The other components stay at the defaults of `sample_network_complexity`.
 
     Parameters
     ----------
@@ -253,8 +219,8 @@ def complexity_sweep(
     n_networks : int, default=200
         Networks per level.
     n_points, n_levels, random_state, verbose
-        As in `sample_network_complexity`. The same networks are measured at all levels that
-        leave the shapes of their layers alone.
+        As in `sample_network_complexity`. Networks have the same weights at all levels that
+        do not change the shapes of their layers.
 
     Returns
     -------
@@ -262,12 +228,7 @@ def complexity_sweep(
         One row per factor, level, activation and network; columns "factor", "level",
         "activation", "network" and the four measures "fourier", "chebyshev", "legendre", "lz".
 
-    Raises
-    ------
-    ImportError
-        If pandas is not installed.
-    ValueError
-        If a parameter is unusable.
+    {raises_and_references}
 
     See Also
     --------
@@ -284,103 +245,65 @@ def complexity_sweep(
     """
     owner = "complexity_sweep"
     pandas = import_pandas(owner)
-    n_networks = check_count("n_networks", n_networks, 1, owner)
-    n_points, n_levels = _checked_grid(n_points, n_levels, owner)
-    points = sweep_points(
-        check_factors(factors, FACTORS, owner),
-        check_activations(activations, owner),
-        BASELINE,
-        partial(_check_settings, owner=owner),
-    )
-    seed = draw_seed(checked_random_state(random_state, owner))
-    # The baseline is a level of most factors: measured once.
-    distinct = {key_of(settings): settings for *_, settings in points}
-    measured = {key: [] for key in distinct}
     with plain_settings():
-        sampler = _Sampler(n_networks, n_points, n_levels, seed)
-        work = [(key, stack) for key in distinct for stack in sampler.stacks(distinct[key])]
-        for key, numbers in progress_bar(work, len(work), "random networks", verbose):
-            measured[key].append(sampler.measure(distinct[key], numbers))
-    columns = {key: _columns(np.concatenate(rows)) for key, rows in measured.items()}
-    return sweep_table(pandas, points, columns)
+        sampler = _Sampler(n_networks, n_points, n_levels, random_state, owner)
+        factors = check_factors(factors, FACTORS, owner)
+        activations = check_activations(activations, owner)
+        points = sweep_points(factors, activations, NetworkSettings, owner)
+        found = sampler.measure_each([settings for _, settings in points], verbose)
+    return sweep_table(pandas, points, found, MEASURES)
 
 
-def _columns(rows) -> dict:
-    """Return the measures (n,) of rows (n, 4) by name."""
-    return dict(zip(MEASURES, rows.T, strict=True))
+class _Grids:
+    """The grids of the three bases, one after the other, and the measures of values on them."""
+
+    def __init__(self, n_points: int, n_levels: int, owner: str) -> None:
+        self.n_points = check_count("n_points", n_points, 2, owner)
+        self.n_levels = check_count("n_levels", n_levels, 2, owner)
+        bases = (cosine_basis, chebyshev_basis, orthonormal_legendre_basis)
+        self.bases = [make(self.n_points) for make in bases]
+        self.points = torch.cat([grid_points(basis) for basis in self.bases])  # (3 n_points², 2)
+
+    def measure(self, values: torch.Tensor) -> torch.Tensor:
+        """Return the measures (R, 4) of values (R, 3 n_points²)."""
+        square = (self.n_points, self.n_points)
+        cosine, chebyshev, legendre = (part.unflatten(-1, square) for part in values.chunk(3, -1))
+        measures = [
+            grid_frequency(cosine, self.bases[0]),
+            grid_order(chebyshev, self.bases[1]),
+            grid_order(legendre, self.bases[2]),
+            grid_phrases(cosine, self.n_levels),
+        ]
+        return torch.stack(measures, -1)
 
 
 class _Sampler:
-    """Networks of one seed, measured on one grid.
+    """Networks of one seed, measured on the same grids."""
 
-    Parameters
-    ----------
-    n_networks, n_points, n_levels, seed : int
-    """
+    def __init__(
+        self, n_networks: int, n_points: int, n_levels: int, random_state: RandomState, owner: str
+    ) -> None:
+        self.n_networks = check_count("n_networks", n_networks, 1, owner)
+        self.grids = _Grids(n_points, n_levels, owner)
+        self.points = self.grids.points.to(torch.float32)
+        self.seed = draw_seed(checked_random_state(random_state, owner))
 
-    def __init__(self, n_networks, n_points, n_levels, seed):
-        self.n_networks, self.n_levels, self.seed = n_networks, n_levels, seed
-        self.bases = _grid_bases(n_points)
-        points = torch.cat([grid_points(basis) for basis in self.bases])
-        self.points = points.to(torch.float32)  # (3 * n_points², 2)
+    def measure_each(
+        self, settings: list[NetworkSettings], verbose: int
+    ) -> dict[NetworkSettings, np.ndarray]:
+        """Return the measures (n_networks, 4) of the networks of every setting."""
+        size, measure = self._stack_size, self._measure
+        return measure_each(settings, self.n_networks, size, measure, "random networks", verbose)
 
-    def stacks(self, settings) -> list:
-        """Return ranges of network numbers, each of a size that fits into the cache."""
-        size = max(1, STACK_VALUES // (len(self.points) * settings["width"]))
-        starts = range(0, self.n_networks, size)
-        return [range(start, min(start + size, self.n_networks)) for start in starts]
+    def _stack_size(self, settings: NetworkSettings) -> int:
+        return max(1, STACK_VALUES // (len(self.points) * settings.width))
 
     @torch.no_grad()
-    def measure(self, settings, numbers) -> np.ndarray:
+    def _measure(self, settings: NetworkSettings, numbers: range) -> np.ndarray:
         """Return the measures (R, 4) of the networks with these numbers."""
-        network = _network_settings(settings)
         streams = (stream(self.seed, "network", number) for number in numbers)
-        weights = draw_networks(network, streams)
-        activation = scaled_activation(settings["activation"], settings["prefactor"])
+        weights = draw_networks(settings, streams)
+        activation = hidden_activation(settings.activation, settings.prefactor)
         points = self.points.expand(len(weights), *self.points.shape)
-        # (R, n, 1)
-        values = forward(weights, points, network.architecture, network_activation([activation]))
-        return _measure(values[..., 0], self.bases, self.n_levels).numpy()
-
-
-def _network_settings(settings) -> NetworkSettings:
-    same = {name: settings[name] for name in BASELINE if name not in ("prefactor", "gate")}
-    gate = None if settings["gate"] == "none" else settings["gate"]
-    return NetworkSettings(**same, gate=gate)
-
-
-def _grid_bases(n_points) -> list:
-    return [cosine_basis(n_points), chebyshev_basis(n_points), orthonormal_legendre_basis(n_points)]
-
-
-def _measure(values, bases, n_levels) -> torch.Tensor:
-    """Return the measures (R, 4) of values (R, n) on the grids of the three bases, in a row."""
-    n_points = len(bases[0].nodes)
-    grids = [part.unflatten(-1, (n_points, n_points)) for part in values.chunk(3, -1)]
-    return torch.stack(
-        [
-            grid_frequency(grids[0], bases[0]),
-            grid_order(grids[1], bases[1]),
-            grid_order(grids[2], bases[2]),
-            grid_phrases(grids[0], n_levels),
-        ],
-        -1,
-    )
-
-
-def _checked_grid(n_points, n_levels, owner) -> tuple[int, int]:
-    n_points = check_count("n_points", n_points, 2, owner)
-    return n_points, check_count("n_levels", n_levels, 2, owner)
-
-
-def _check_settings(settings, owner) -> None:
-    check_activation(settings["activation"], owner)
-    for name in ("width", "depth"):
-        check_count(name, settings[name], 1, owner)
-    for name in ("weight_magnitude", "bias_magnitude", "prefactor"):
-        check_magnitude(name, settings[name], owner)
-    if settings["prefactor"] == 0:
-        raise ValueError(f"The 'prefactor' parameter of {owner} must be positive. Got 0 instead.")
-    for name in ("residual", "layer_normalization"):
-        check_flag(name, settings[name], owner)
-    check_one_of("gate", settings["gate"], GATE_LEVELS, owner)
+        values = forward(weights, points, settings.architecture, activation)  # (R, n, 1)
+        return self.grids.measure(values[..., 0]).numpy()

@@ -16,38 +16,73 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from skibias.engine.networks import Architecture, Components
+from skibias._numbers import check_count
+from skibias.engine.networks import GATES, Architecture, Components
+from skibias.redshift._validation import (
+    ActivationLike,
+    check_activation,
+    check_flag,
+    check_magnitude,
+)
+
+GATE_LEVELS = ("none", *GATES)
 
 
 class NetworkSettings(NamedTuple):
-    """Sizes, magnitudes and components of a random network."""
+    """What `sample_network_complexity` draws networks from.
 
-    n_inputs: int = 2
-    n_outputs: int = 1
+    A sweep changes one field at a time; the others have these defaults.
+    """
+
+    activation: ActivationLike = "relu"
     width: int = 64
     depth: int = 3  # hidden layers
-    weight_magnitude: float = 1.0  # 1: weights as torch.nn.Linear draws them
-    bias_magnitude: float = 1.0  # likewise
+    # At magnitude 1, that of torch.nn.Linear, a network is nearly linear whatever its activation:
+    # there is little that an activation could change.
+    weight_magnitude: float = 6.0
+    bias_magnitude: float = 1.0
+    prefactor: float = 1.0
     residual: bool = False
     layer_normalization: bool = False
-    gate: str | None = None  # one of the engine's GATES
+    gate: str = "none"  # one of GATE_LEVELS
+
+    def check(self, owner: str) -> None:
+        """Raise ValueError if a field is unusable."""
+        check_activation(self.activation, owner)
+        check_count("width", self.width, 1, owner)
+        check_count("depth", self.depth, 1, owner)
+        check_magnitude("weight_magnitude", self.weight_magnitude, owner)
+        check_magnitude("bias_magnitude", self.bias_magnitude, owner)
+        check_magnitude("prefactor", self.prefactor, owner)
+        if self.prefactor == 0:
+            raise ValueError(
+                f"The 'prefactor' parameter of {owner} must be positive. Got 0 instead."
+            )
+        check_flag("residual", self.residual, owner)
+        check_flag("layer_normalization", self.layer_normalization, owner)
+        if self.gate not in GATE_LEVELS:
+            raise ValueError(
+                f"The 'gate' parameter of {owner} must be one of {GATE_LEVELS}. "
+                f"Got {self.gate!r} instead."
+            )
 
     @property
     def architecture(self) -> Architecture:
         """The network in the engine's terms."""
+        gate = None if self.gate == "none" else self.gate
         return Architecture(
-            self.n_inputs,
-            (self.width,) * self.depth,
-            self.n_outputs,
-            components=Components(self.residual, self.layer_normalization, self.gate),
+            n_inputs=2,
+            hidden_layer_sizes=(self.width,) * self.depth,
+            n_outputs=1,
+            components=Components(self.residual, self.layer_normalization, gate),
         )
 
 
 def draw_networks(settings: NetworkSettings, generators: Iterable[torch.Generator]) -> Tensor:
     """Draw networks (R, P); matrices and biases are U(±magnitude/sqrt(inputs)).
 
-    Uniform numbers are drawn alike for all magnitudes, and those of the gates at last: networks
-    of one seed that differ in magnitudes or components share all weights they both have.
+    The same uniform numbers are drawn for all magnitudes, and those of the gates come last. So
+    networks of one seed that differ in magnitudes or components share all weights they both have.
     """
     layout = settings.architecture.layout
     weights = torch.stack([layout.draw(generator) for generator in generators])

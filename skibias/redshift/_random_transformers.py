@@ -20,21 +20,30 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from skibias._numbers import check_count
 from skibias.engine.activations import Activation
 from skibias.engine.networks import normalize_layer
+from skibias.redshift._validation import ActivationLike, check_activation, check_magnitude
 
 EXPANSION = 4  # units of the MLP per unit of width, as in GPT-2
 
 
 class TransformerSettings(NamedTuple):
-    """Sizes and magnitude of a random transformer."""
+    """What `transformer_sweep` draws transformers from."""
 
-    n_symbols: int = 16
-    max_length: int = 128
-    width: int = 32  # a multiple of n_heads
-    n_heads: int = 4
-    depth: int = 2  # blocks
-    weight_magnitude: float = 1.0  # 1: as torch.nn.Linear draws them; embeddings stay U(±1)
+    n_symbols: int
+    max_length: int  # positions that have an embedding
+    width: int  # a multiple of n_heads
+    n_heads: int
+    depth: int  # blocks
+    weight_magnitude: float  # 1: as torch.nn.Linear draws them; embeddings stay U(±1)
+    activation: ActivationLike
+
+    def check(self, owner: str) -> None:
+        """Raise ValueError if a field that a sweep changes is unusable."""
+        check_activation(self.activation, owner)
+        check_magnitude("weight_magnitude", self.weight_magnitude, owner)
+        check_count("depth", self.depth, 1, owner)
 
 
 class Block(NamedTuple):

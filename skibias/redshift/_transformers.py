@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from skibias._docstrings import shared_parts
 from skibias._frames import import_pandas
 from skibias._numbers import check_count
-from skibias._run.progress import progress_bar
 from skibias._run.seeds import draw_seed
 from skibias._run.settings import plain_settings
 from skibias._sklearn_compat import checked_random_state
 from skibias._typing import Frame, RandomState
 from skibias.engine.complexity import lz_phrases
 from skibias.engine.episodes import stream
-from skibias.functions.fixed import network_activation
 from skibias.functions.spline import SplineActivation
 from skibias.redshift._random_transformers import (
     TransformerSettings,
@@ -26,16 +25,15 @@ from skibias.redshift._random_transformers import (
     greedy_sequences,
     stack_transformers,
 )
-from skibias.redshift._sweep import key_of, sweep_points, sweep_table
+from skibias.redshift._sweep import TABLE_NOTES, measure_each, sweep_points, sweep_table
 from skibias.redshift._validation import (
-    check_activation,
     check_activations,
     check_factors,
     check_magnitude,
-    scaled_activation,
+    hidden_activation,
 )
 
-# Of a `transformer_sweep`; the first activation is the reference of the others.
+# The levels of a `transformer_sweep`; the first activation is the reference of the others.
 TRANSFORMER_FACTORS = {
     "activation": ("gelu", "relu", "tanh", "sin", "gaussian"),
     "weight_magnitude": (1.0, 2.0, 4.0, 8.0),
@@ -43,10 +41,11 @@ TRANSFORMER_FACTORS = {
 }
 N_HEADS = 4
 PROMPT_LENGTH = 4
-N_RANDOM = 200  # random sequences whose mean is the unit of relative_lz
+N_RANDOM_SEQUENCES = 200  # their mean phrases are the unit of relative_lz
 STACK_SIZE = 25  # transformers at once
 
 
+@shared_parts(**TABLE_NOTES)
 def transformer_sweep(
     factors: Sequence[str] | Mapping[str, Sequence[Any]] | None = None,
     *,
@@ -62,9 +61,9 @@ def transformer_sweep(
 ) -> Frame:
     """Complexity of the sequences that untrained transformers continue greedily.
 
-    GPT-like transformers with random weights (biases are zero, the token embedding is also the
-    read-out) get a random prompt of four symbols and append the symbol with the highest score,
-    again and again.
+    GPT-like transformers with random weights get a random prompt of four symbols. Step by step,
+    they append the symbol with the highest score. Biases are zero, and the token embedding is also
+    the read-out.
 
     Parameters
     ----------
@@ -74,39 +73,32 @@ def transformer_sweep(
     activations : sequence of str or SplineActivation, default=("gelu",)
         Every factor but "activation" is changed in transformers of each of these.
     weight_magnitude : float, default=4.0
-        While other components are changed; 1 is the magnitude of ``torch.nn.Linear``'s own draws.
+        Of the weights, while other components are changed; 1 is the magnitude of
+        ``torch.nn.Linear``'s own draws.
     depth : int, default=2
-        Blocks, while other components are changed.
+        Number of blocks, while other components are changed.
     n_networks : int, default=100
         Transformers, with one sequence each, per level.
     n_symbols : int, default=16
         Size of the alphabet, at least 2.
     length : int, default=64
-        Of the sequence, without its prompt.
+        Symbols of a sequence, without its prompt.
     width : int, default=32
-        Of the residual stream, a multiple of 4, the number of heads.
+        Width of the residual stream; a multiple of 4, the number of heads.
     random_state : int, RandomState instance or None, default=None
+        Draws the weights and the prompts.
     verbose : int, default=0
         Above 0, a progress bar on stderr.
 
     Returns
     -------
     pandas.DataFrame
-        One row per factor, level, activation and transformer; columns "factor", "level",
+        One row per factor, level, activation and transformer. The columns are "factor", "level",
         "activation", "network", "lz" (phrases of the Lempel-Ziv parsing of the sequence) and
-        "relative_lz" (divided by the mean over random sequences of this length and alphabet:
-        below 1 it is compressible).
+        "relative_lz" ("lz" divided by its mean over random sequences of this length and
+        alphabet: below 1, a sequence is compressible).
 
-    Raises
-    ------
-    ImportError
-        If pandas is not installed.
-    ValueError
-        If a parameter is unusable.
-
-    References
-    ----------
-    Teney et al., "Neural Redshift: Random Networks are not Random Functions", CVPR 2024.
+    {raises_and_references}
 
     Examples
     --------
@@ -126,62 +118,54 @@ def transformer_sweep(
             f"The 'width' parameter of {owner} must be a multiple of {N_HEADS}. "
             f"Got {width!r} instead."
         )
+    make = partial(
+        TransformerSettings,
+        n_symbols=n_symbols,
+        max_length=PROMPT_LENGTH + length,
+        width=width,
+        n_heads=N_HEADS,
+        depth=check_count("depth", depth, 1, owner),
+        weight_magnitude=check_magnitude("weight_magnitude", weight_magnitude, owner),
+    )
     factors = check_factors(factors, TRANSFORMER_FACTORS, owner)
-    check_magnitude("weight_magnitude", weight_magnitude, owner)
-    depth = check_count("depth", depth, 1, owner)
-    points = sweep_points(
-        factors,
-        check_activations(activations, owner),
-        {"weight_magnitude": float(weight_magnitude), "depth": depth},
-        partial(_check_settings, owner=owner),
-    )
-    sizes = TransformerSettings(n_symbols, PROMPT_LENGTH + length, width, N_HEADS)
+    points = sweep_points(factors, check_activations(activations, owner), make, owner)
     seed = draw_seed(checked_random_state(random_state, owner))
-    distinct = {key_of(settings): settings for *_, settings in points}
-    starts = range(0, n_networks, STACK_SIZE)
-    stacks = [range(start, min(start + STACK_SIZE, n_networks)) for start in starts]
-    work = [(key, stack) for key in distinct for stack in stacks]
-    phrases = {key: [] for key in distinct}
     with plain_settings():
+        phrases = measure_each(
+            [settings for _, settings in points],
+            n_networks,
+            lambda settings: STACK_SIZE,
+            partial(_phrases, seed=seed),
+            "random transformers",
+            verbose,
+        )
         unit = _random_phrases(n_symbols, length, seed)
-        for key, numbers in progress_bar(work, len(work), "random transformers", verbose):
-            phrases[key] += _phrases(distinct[key], sizes, numbers, seed)
-    columns = {key: _columns(np.array(own, dtype=np.float64), unit) for key, own in phrases.items()}
-    return sweep_table(pandas, points, columns)
+    found = {settings: np.stack([own, own / unit], axis=1) for settings, own in phrases.items()}
+    return sweep_table(pandas, points, found, ("lz", "relative_lz"))
 
 
-def _columns(phrases, unit) -> dict:
-    """Return the measures (n,) by name; ``unit`` is the phrases of random sequences."""
-    return {"lz": phrases, "relative_lz": phrases / unit}
-
-
-def _check_settings(settings, owner) -> None:
-    """Raise for an unusable activation, weight magnitude or depth."""
-    check_activation(settings["activation"], owner)
-    check_magnitude("weight_magnitude", settings["weight_magnitude"], owner)
-    check_count("depth", settings["depth"], 1, owner)
-
-
-def _phrases(settings, sizes, numbers, seed) -> list:
-    """Return the phrases of the sequences of the transformers with these numbers."""
-    sizes = sizes._replace(depth=settings["depth"], weight_magnitude=settings["weight_magnitude"])
+def _phrases(settings: TransformerSettings, numbers: range, seed: int) -> np.ndarray:
+    """Return the phrases (R,) of the sequences of the transformers with these numbers."""
     transformer = stack_transformers(
-        [draw_transformer(sizes, stream(seed, "transformer", n)) for n in numbers]
+        [draw_transformer(settings, stream(seed, "transformer", number)) for number in numbers]
     )
-    prompt = torch.stack([_random_symbols(sizes, PROMPT_LENGTH, seed, n) for n in numbers])
-    activation = network_activation([scaled_activation(settings["activation"], 1.0)])
-    n_steps = sizes.max_length - PROMPT_LENGTH
-    sequences = greedy_sequences(transformer, sizes, activation, prompt, n_steps)
-    return [lz_phrases(sequence) for sequence in sequences.tolist()]
+    prompt = torch.stack([_prompt(settings.n_symbols, seed, number) for number in numbers])
+    activation = hidden_activation(settings.activation)
+    n_steps = settings.max_length - PROMPT_LENGTH
+    return _count_phrases(greedy_sequences(transformer, settings, activation, prompt, n_steps))
 
 
-def _random_symbols(sizes, length, seed, number) -> torch.Tensor:
-    generator = stream(seed, "prompt", number)
-    return torch.randint(sizes.n_symbols, (length,), generator=generator)
+def _prompt(n_symbols: int, seed: int, number: int) -> torch.Tensor:
+    return torch.randint(n_symbols, (PROMPT_LENGTH,), generator=stream(seed, "prompt", number))
 
 
-def _random_phrases(n_symbols, length, seed) -> float:
+def _random_phrases(n_symbols: int, length: int, seed: int) -> float:
     """Return the mean phrases of random sequences."""
     generator = stream(seed, "random sequences")
-    sequences = torch.randint(n_symbols, (N_RANDOM, length), generator=generator)
-    return float(np.mean([lz_phrases(sequence) for sequence in sequences.tolist()]))
+    sequences = torch.randint(n_symbols, (N_RANDOM_SEQUENCES, length), generator=generator)
+    return float(_count_phrases(sequences).mean())
+
+
+def _count_phrases(sequences: torch.Tensor) -> np.ndarray:
+    """Return the Lempel-Ziv phrases (n,) of sequences (n, t)."""
+    return np.array([lz_phrases(sequence) for sequence in sequences.tolist()], dtype=np.float64)

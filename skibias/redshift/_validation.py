@@ -1,30 +1,33 @@
-"""Checks that the functions of this package share."""
+"""Checks that the functions of this package share, and what an activation is to them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from skibias._numbers import is_real, plain_numbers
 from skibias._sequences import members
-from skibias.engine.activations import FIXED_FUNCTIONS
-from skibias.functions.fixed import FixedActivation
+from skibias.engine.activations import FIXED_FUNCTIONS, Activation
+from skibias.functions.fixed import FixedActivation, network_activation
 from skibias.functions.spline import SplineActivation
 
+ActivationLike = str | SplineActivation
 ACTIVATIONS = tuple(name for name in FIXED_FUNCTIONS if name != "identity")
 
 
-def check_magnitude(name, magnitude, owner) -> None:
-    """Raise unless ``magnitude`` is a finite number of at least 0."""
-    if not is_real(magnitude) or not np.isfinite(magnitude) or magnitude < 0:
+def check_magnitude(name: str, magnitude: Any, owner: str) -> float:
+    """Return a parameter that must be a finite number of at least 0, or raise ValueError."""
+    if not is_real(magnitude) or not 0 <= magnitude < np.inf:
         raise ValueError(
             f"The {name!r} parameter of {owner} must be a finite number of at least 0. "
             f"Got {magnitude!r} instead."
         )
+    return float(magnitude)
 
 
-def check_flag(name, flag, owner) -> None:
+def check_flag(name: str, flag: Any, owner: str) -> None:
     """Raise unless ``flag`` is True or False."""
     if not isinstance(flag, (bool, np.bool_)):
         raise ValueError(
@@ -32,16 +35,7 @@ def check_flag(name, flag, owner) -> None:
         )
 
 
-def check_one_of(name, value, allowed, owner) -> None:
-    """Raise unless ``value`` is one of the allowed ones."""
-    if value not in allowed:
-        raise ValueError(
-            f"The {name!r} parameter of {owner} must be one of {tuple(allowed)}. "
-            f"Got {value!r} instead."
-        )
-
-
-def check_activation(activation, owner) -> None:
+def check_activation(activation: Any, owner: str) -> None:
     """Raise unless ``activation`` is a name or a spline with a single channel."""
     if isinstance(activation, SplineActivation) and activation.n_channels is None:
         return
@@ -52,7 +46,7 @@ def check_activation(activation, owner) -> None:
         )
 
 
-def check_activations(activations, owner) -> tuple:
+def check_activations(activations: Any, owner: str) -> tuple[ActivationLike, ...]:
     """Return activations as a tuple, each of them checked."""
     checked = tuple(members(activations))
     if not checked:
@@ -65,7 +59,9 @@ def check_activations(activations, owner) -> tuple:
     return checked
 
 
-def check_factors(factors, known, owner) -> dict:
+def check_factors(
+    factors: Any, known: Mapping[str, Sequence[Any]], owner: str
+) -> dict[str, Sequence[Any]]:
     """Return factors as a dict from names to levels; None stands for all known ones."""
     if factors is None:
         return dict(known)
@@ -86,7 +82,7 @@ def check_factors(factors, known, owner) -> dict:
     return {name: _levels(name, factors[name], owner) for name in names}
 
 
-def _levels(name, levels, owner) -> tuple:
+def _levels(name: str, levels: Any, owner: str) -> tuple[Any, ...]:
     """Return the levels of a factor as a tuple, or raise ValueError."""
     listed = tuple(members(levels))
     if not listed:
@@ -97,13 +93,8 @@ def _levels(name, levels, owner) -> tuple:
     return plain_numbers(listed)
 
 
-def scaled_activation(activation, prefactor) -> FixedActivation | SplineActivation:
-    """Return z -> activation(prefactor * z)."""
-    if isinstance(activation, SplineActivation):
-        return activation.scale_argument(prefactor) if prefactor != 1 else activation
-    return FixedActivation(activation, prefactor)
-
-
-def activation_label(activation) -> str:
-    """Return the name of an activation in a table."""
-    return activation if isinstance(activation, str) else repr(activation)
+def hidden_activation(activation: ActivationLike, prefactor: float = 1.0) -> Activation:
+    """Return z -> activation(prefactor * z) in the engine's form, for all hidden layers."""
+    if isinstance(activation, str):
+        return network_activation([FixedActivation(activation, prefactor)])
+    return network_activation([activation.scale_argument(prefactor)])

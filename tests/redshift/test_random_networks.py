@@ -23,6 +23,11 @@ def points(n=50, d=2, dtype=torch.float32):
     return 2 * torch.rand(n, d, generator=stream(1, "points"), dtype=dtype) - 1
 
 
+def settings_of(**changes):
+    """Return settings whose magnitudes are torch's."""
+    return NetworkSettings(**{"weight_magnitude": 1.0} | changes)
+
+
 def draw(settings, n_networks=1):
     return draw_networks(settings, [stream(0, number) for number in range(n_networks)])
 
@@ -45,13 +50,11 @@ def outputs_of(settings, weights, activation=RELU):
     return forward(weights, x.expand(len(weights), *x.shape), settings.architecture, activation)
 
 
-@pytest.mark.parametrize("gate", [None, "tanh", "sigmoid", "linear"])
+@pytest.mark.parametrize("gate", ["none", "tanh", "sigmoid", "linear"])
 @pytest.mark.parametrize("normalized", [False, True])
 @pytest.mark.parametrize("residual", [False, True])
 def test_every_component_is_what_torchs_modules_compute(gate, normalized, residual):
-    settings = NetworkSettings(
-        width=8, depth=3, residual=residual, layer_normalization=normalized, gate=gate, n_outputs=3
-    )
+    settings = settings_of(width=8, residual=residual, layer_normalization=normalized, gate=gate)
     parts = parts_of(settings)
     gate_function = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "linear": lambda z: z}.get(gate)
     expected = points()
@@ -59,25 +62,24 @@ def test_every_component_is_what_torchs_modules_compute(gate, normalized, residu
         z = linear(parts, f"layer {number}")(expected)
         z = nn.LayerNorm(8)(z) if normalized else z
         inner = torch.relu(z)
-        if gate:
+        if gate_function:
             inner = inner * gate_function(linear(parts, f"gate {number}")(expected))
         expected = inner + expected if residual and number > 0 else inner
     expected = linear(parts, "layer 3")(expected)
     torch.testing.assert_close(outputs_of(settings, draw(settings))[0], expected)
 
 
-@pytest.mark.parametrize("n_outputs", [1, 3])
-def test_a_stack_equals_its_networks_alone(n_outputs):
-    settings = NetworkSettings(width=8, n_outputs=n_outputs, gate="tanh", residual=True)
+def test_a_stack_equals_its_networks_alone():
+    settings = settings_of(width=8, gate="tanh", residual=True)
     weights = draw(settings, 5)
     together = outputs_of(settings, weights)
-    assert together.shape == (5, 50, n_outputs)
+    assert together.shape == (5, 50, 1)
     for number, own in enumerate(together):
         assert torch.equal(outputs_of(settings, weights[number : number + 1])[0], own)
 
 
 def test_weights_are_uniform_as_torchs_at_magnitude_one():
-    parts = parts_of(NetworkSettings(width=400, depth=2))
+    parts = parts_of(settings_of(width=400, depth=2))
     for number, n_in in enumerate((2, 400, 400)):
         matrix, bias = parts[f"layer {number} matrix"], parts[f"layer {number} bias"]
         bound = n_in**-0.5  # of torch.nn.Linear
@@ -87,8 +89,8 @@ def test_weights_are_uniform_as_torchs_at_magnitude_one():
 
 
 def test_magnitudes_and_components_change_no_draw():
-    plain = parts_of(NetworkSettings())
-    changed = parts_of(NetworkSettings(weight_magnitude=3.0, bias_magnitude=0.5, gate="linear"))
+    plain = parts_of(settings_of())
+    changed = parts_of(settings_of(weight_magnitude=3.0, bias_magnitude=0.5, gate="linear"))
     for name, before in plain.items():
         factor = 0.5 if name.endswith("bias") else 3.0
         torch.testing.assert_close(changed[name], factor * before)
@@ -98,7 +100,7 @@ def test_magnitudes_and_components_change_no_draw():
 
 def test_a_relu_network_scales_with_its_first_layer():
     # g(c z) = c g(z): why a prefactor does nothing to ReLU.
-    settings = NetworkSettings(bias_magnitude=0.0)
+    settings = settings_of(bias_magnitude=0.0)
     weights = draw(settings)
     scaled = outputs_of(settings, weights, fixed_activation("relu", 4.0))
     plain = outputs_of(settings, weights)
@@ -109,7 +111,7 @@ def test_a_hand_made_network():
     # One unit: relu(x0 - x1 + 0.5) * 2 - 1.
     weights = torch.tensor([1.0, -1.0, 0.5, 2.0, -1.0])
     x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
-    result = forward(weights, x, NetworkSettings(width=1, depth=1).architecture, RELU)
+    result = forward(weights, x, settings_of(width=1, depth=1).architecture, RELU)
     assert result.flatten().tolist() == [0.0, 2.0, -1.0]
 
 
@@ -134,7 +136,15 @@ def test_further_activations_are_their_formulas(name, formula):
 
 # Transformers
 
-SMALL = TransformerSettings(n_symbols=5, max_length=12, width=8, n_heads=2, depth=2)
+SMALL = TransformerSettings(
+    n_symbols=5,
+    max_length=12,
+    width=8,
+    n_heads=2,
+    depth=2,
+    weight_magnitude=1.0,
+    activation="relu",
+)
 
 
 def small_transformers(count, **changes):

@@ -1,0 +1,49 @@
+"""The estimators that displays take, and where their functions are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skibias._base_mlp import BaseLearnedActivationMLP
+from skibias.functions.spline import SplineActivation
+
+N_POINTS = 201
+DEFAULT_RANGE = (-5.0, 5.0)  # of functions without knots
+
+
+def check_estimator(estimator: Any, owner: str, also: type | None = None) -> None:
+    """Raise unless an estimator is fitted, and one of skibias's or of the class ``also``."""
+    kinds = (BaseLearnedActivationMLP,) if also is None else (BaseLearnedActivationMLP, also)
+    if not isinstance(estimator, kinds):
+        others = "" if also is None else f" or an {also.__name__}"
+        raise TypeError(
+            f"The 'estimator' parameter of {owner} must be one of skibias's estimators{others}. "
+            f"Got {type(estimator).__name__} instead; of a pipeline, pass the step."
+        )
+    check_is_fitted(estimator)
+
+
+def column_names(estimator: Any) -> list[str]:
+    """Return the names of the columns that an estimator was fitted to."""
+    default = [f"x{number}" for number in range(estimator.n_features_in_)]
+    return list(map(str, getattr(estimator, "feature_names_in_", default)))
+
+
+def curve_arguments(
+    function: Callable[[Any], Any], limits: tuple[float, float] | None = None
+) -> np.ndarray:
+    """Return the arguments (p,) at which a curve is drawn.
+
+    Those of a spline cover its knots, unless limits are given. The knots are among them, so that
+    straight lines between the points are exact.
+    """
+    if not isinstance(function, SplineActivation):
+        return np.linspace(*(DEFAULT_RANGE if limits is None else limits), N_POINTS)
+    knots = function.knots
+    first, last = map(float, (knots[0], knots[-1]) if limits is None else limits)
+    inside = knots[(knots > first) & (knots < last)]
+    return np.union1d(np.linspace(first, last, N_POINTS), inside)
