@@ -13,12 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skibias._choose.candidates import all_diverged_message, fixed_candidate, learned_inputs
 from skibias._choose.comparison import Comparison, TrainingPlan, compare
-from skibias._columns import (
-    check_column_sizes,
-    check_no_missing,
-    check_target_dates,
-    numbers_only,
-)
+from skibias._columns import check_no_missing, numbers_only
 from skibias._learn.kinds import InputFunctions, LearnedFunctions, learn
 from skibias._learner import ActivationLearner
 from skibias._prepare.columns import FixedFunctions, spline_columns
@@ -28,10 +23,8 @@ from skibias._prepare.estimator_checks import (
     check_transformer_parameters,
     plain_clone,
 )
-from skibias._prepare.learner_checks import check_numbered_rows, check_outside_names
-from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, split_problem
-from skibias._prepare.splits import is_splitter
-from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
+from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, rows_to_learn_from, split_problem
+from skibias._prepare.targets import TARGET_TYPES, TableData
 from skibias._run.device import resolve_device
 from skibias._run.seeds import draw_seed
 from skibias._run.settings import plain_settings
@@ -160,7 +153,7 @@ class IAFTransformer(TransformerMixin, EstimatorWithParts):
 
     def _fit(self, X, y, sample_weight, groups, run: FitRun) -> None:
         learner = ActivationLearner() if self.learner is None else plain_clone(self.learner)
-        learner.set_params(verbose=self.verbose)
+        learner.set_params(verbose=self.verbose, target_type=self.target_type)
         problem = self._problem(learner, X, y, sample_weight, groups)
         kind = InputFunctions(problem.rows.X, self.n_channels, self.scaling)
         problem = problem.for_choosing(learner.validation)
@@ -176,18 +169,10 @@ class IAFTransformer(TransformerMixin, EstimatorWithParts):
             X, y = validate_data(
                 self, X, y, dtype=np.float64, multi_output=True, ensure_min_samples=2
             )
-        is_classification = guess_target_type(y, self.target_type) == "multiclass"
-        check_target_dates(y, is_classification, "IAFTransformer")
-        names = getattr(self, "feature_names_in_", None)
-        check_outside_names(learner, names)
         weights = check_weights(sample_weight, X, "IAFTransformer")
-        check_numbered_rows(learner, weights)
-        rows, encoding = encoded_rows(
-            TableData(X, y, weights, check_groups(groups, X)),
-            is_classification,
-            keep_order=is_splitter(learner.validation),
-        )
-        check_column_sizes(rows.X, names, "IAFTransformer")
+        data = TableData(X, y, weights, check_groups(groups, X))
+        names = getattr(self, "feature_names_in_", None)
+        rows, encoding = rows_to_learn_from(learner, data, names, "IAFTransformer")
         seed = draw_seed(self.random_state)
         problem = split_problem(rows, None, encoding, HELD_OUT_FRACTION, seed)
         # One restart leaves nothing to choose on held-out rows.
