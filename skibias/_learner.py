@@ -22,6 +22,7 @@ from skibias._choose.candidates import (
 )
 from skibias._choose.comparison import Comparison, Fold, TrainingPlan, compare
 from skibias._columns import check_no_missing, numbers_only
+from skibias._errors import parameter_error
 from skibias._learn.kinds import Activations, learn
 from skibias._prepare.columns import ScaledColumns
 from skibias._prepare.data_checks import check_groups, check_weights
@@ -337,13 +338,11 @@ def _tasks(X, y, sample_weight, groups):
                 f"The {name!r} parameter of learn must be None without y: a list of (X, y) pairs "
                 f"has none. Got {type(given).__name__} instead."
             )
-    if isinstance(X, (list, tuple)) and not X:
-        raise ValueError(
-            "The 'X' parameter of learn must hold at least one (X, y) pair where y is not given. "
-            f"Got {X!r} instead."
-        )
-    pairs = isinstance(X, (list, tuple))
-    if not pairs or not all(isinstance(task, (list, tuple)) and len(task) == 2 for task in X):
+    are_listed = isinstance(X, (list, tuple))
+    if are_listed and not X:
+        rule = "hold at least one (X, y) pair where y is not given"
+        raise parameter_error("X", "learn", rule, X)
+    if not are_listed or not all(isinstance(task, (list, tuple)) and len(task) == 2 for task in X):
         raise TypeError(
             "The 'X' parameter of learn must be an array with y beside it, or a list of (X, y) "
             f"pairs. Got {type(X).__name__} without y instead."

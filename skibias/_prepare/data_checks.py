@@ -15,12 +15,8 @@ from skibias._sklearn_compat import check_sample_weight
 def checked_rows(estimator: Any, X: Any) -> np.ndarray:
     """Return rows (n, d) that a fitted estimator of this package can be applied to, as float64.
 
-    Raises
-    ------
-    sklearn.exceptions.NotFittedError
-        If it is not fitted.
-    ValueError, TypeError
-        If the rows are unusable, or have other columns than those it was fitted to.
+    Raises NotFittedError if it is not fitted; ValueError or TypeError if the rows are unusable, or
+    have other columns than those it was fitted to.
     """
     check_is_fitted(estimator)
     with numbers_only(X, type(estimator).__name__):
@@ -30,10 +26,7 @@ def checked_rows(estimator: Any, X: Any) -> np.ndarray:
 def check_weights(sample_weight: Any, X: np.ndarray, owner: str) -> np.ndarray:
     """Return float64 weights (n,), ones if there are none.
 
-    Raises
-    ------
-    ValueError
-        If a weight is negative or not finite, or all are zero.
+    Raises ValueError if a weight is negative or not finite, or all are zero.
     """
     if sample_weight is not None and not np.any(np.asarray(sample_weight)):
         raise ValueError(
@@ -53,10 +46,7 @@ def check_weights(sample_weight: Any, X: np.ndarray, owner: str) -> np.ndarray:
 def check_groups(groups: Any, X: np.ndarray) -> np.ndarray | None:
     """Return the number of every row's group, from 0 on; None if there are no groups.
 
-    Raises
-    ------
-    ValueError
-        If they are not one per row, cannot be told apart, or are all the same.
+    Raises ValueError if they are not one per row, cannot be told apart, or are all the same.
     """
     if groups is None:
         return None

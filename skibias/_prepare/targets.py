@@ -46,10 +46,7 @@ class ClassEncoding(NamedTuple):
     def numbers(self, y: np.ndarray) -> np.ndarray:
         """Return the class number of every label.
 
-        Raises
-        ------
-        ValueError
-            If a label is none of the classes.
+        Raises ValueError if a label is none of the classes.
         """
         known = np.isin(y, self.classes)
         if not known.all():
@@ -134,13 +131,8 @@ def encoded_rows(
 
     ``keep_order`` is for splitters, which may split by it.
 
-    Raises
-    ------
-    ValueError
-        If fewer than two rows are left, if classes have several columns, or if values are no
-        numbers.
-    TypeError
-        If y is sparse.
+    Raises ValueError if fewer than two rows are left, classes have several columns, or values are
+    no numbers; TypeError if y is sparse.
     """
     X, y, weights, groups = data
     if issparse(y):
@@ -214,10 +206,7 @@ def class_encoding(y: np.ndarray, weights: np.ndarray, loss: str = "auto") -> Cl
 
     Its frequencies are weighted. That of a class without weight is small, not zero.
 
-    Raises
-    ------
-    ValueError
-        If there is one class only.
+    Raises ValueError if there is one class only.
     """
     classes, numbers = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -246,10 +235,7 @@ def _check_range(columns: np.ndarray) -> None:
 def value_encoding(y: np.ndarray, weights: np.ndarray, loss: str = "auto") -> ValueEncoding:
     """Return the encoding that standardises values (n,) or (n, o), with weights.
 
-    Raises
-    ------
-    ValueError
-        If the loss is one for classes, or the range of values is no number.
+    Raises ValueError if the loss is one for classes, or the range of values is no number.
     """
     if loss == "log_loss":
         raise ValueError(

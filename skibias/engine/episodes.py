@@ -52,10 +52,7 @@ def random_split(
 
     Rows with the same number in ``groups`` (n,), from 0 on, stay on one side.
 
-    Raises
-    ------
-    ValueError
-        If there are fewer than two rows, or groups.
+    Raises ValueError if there are fewer than two rows, or groups.
     """
     n_units = n_rows if groups is None else int(groups.max()) + 1
     if n_units < 2:
