@@ -21,12 +21,8 @@ from skibias._choose.candidates import (
     learned_candidates,
 )
 from skibias._choose.comparison import Comparison, Fold, TrainingPlan, compare
-from skibias._columns import (
-    check_column_sizes,
-    check_no_missing,
-    check_target_dates,
-    numbers_only,
-)
+from skibias._columns import check_no_missing, numbers_only
+from skibias._errors import parameter_error
 from skibias._learn.kinds import Activations, learn
 from skibias._prepare.columns import ScaledColumns
 from skibias._prepare.data_checks import check_groups, check_weights
@@ -36,15 +32,18 @@ from skibias._prepare.learner_checks import (
     INPUT_STARTS,
     check_activation_learner,
     check_learner,
-    check_numbered_rows,
-    check_outside_names,
     with_listed_splits,
 )
-from skibias._prepare.problem import CHOOSING_HELD_OUT, CHOOSING_ROWS, HELD_OUT_FRACTION
+from skibias._prepare.problem import (
+    CHOOSING_HELD_OUT,
+    CHOOSING_ROWS,
+    HELD_OUT_FRACTION,
+    rows_to_learn_from,
+)
 from skibias._prepare.rows import WeightedRows, hold_out, subsample
 from skibias._prepare.scaling import SCALINGS
 from skibias._prepare.splits import LearningRows, is_fraction, is_splitter, learning_rows
-from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
+from skibias._prepare.targets import TARGET_TYPES, TableData
 from skibias._run.device import resolve_device
 from skibias._run.seeds import draw_seed
 from skibias._run.settings import plain_settings
@@ -339,13 +338,11 @@ def _tasks(X, y, sample_weight, groups):
                 f"The {name!r} parameter of learn must be None without y: a list of (X, y) pairs "
                 f"has none. Got {type(given).__name__} instead."
             )
-    if isinstance(X, (list, tuple)) and not X:
-        raise ValueError(
-            "The 'X' parameter of learn must hold at least one (X, y) pair where y is not given. "
-            f"Got {X!r} instead."
-        )
-    pairs = isinstance(X, (list, tuple))
-    if not pairs or not all(isinstance(task, (list, tuple)) and len(task) == 2 for task in X):
+    are_listed = isinstance(X, (list, tuple))
+    if are_listed and not X:
+        rule = "hold at least one (X, y) pair where y is not given"
+        raise parameter_error("X", "learn", rule, X)
+    if not are_listed or not all(isinstance(task, (list, tuple)) and len(task) == 2 for task in X):
         raise TypeError(
             "The 'X' parameter of learn must be an array with y beside it, or a list of (X, y) "
             f"pairs. Got {type(X).__name__} without y instead."
@@ -370,30 +367,22 @@ def _prepare_tasks(learner, tasks, seed) -> list[_Task]:
 def _prepare_task(learner, X, y, sample_weight, groups, seed) -> _Task:
     """Check, scale and split a data set."""
     names = feature_names_of(X)
-    if isinstance(learner.validation, tuple):
-        check_outside_names(learner, names)
     check_no_missing(y, "ActivationLearner", "y")
     with numbers_only(X, "ActivationLearner"):
         X, y = check_X_y(X, y, dtype=np.float64, multi_output=True, y_numeric=False)
-    is_classification = guess_target_type(y, learner.target_type) == "multiclass"
-    check_target_dates(y, is_classification, "ActivationLearner")
     weights = check_weights(sample_weight, X, "ActivationLearner")
-    check_numbered_rows(learner, weights)
-    rows, encoding = encoded_rows(
-        TableData(X, y, weights, check_groups(groups, X)),
-        is_classification,
-        loss=learner.loss,
-        keep_order=is_splitter(learner.validation),
-    )
-    check_column_sizes(rows.X, names, "ActivationLearner")
+    data = TableData(X, y, weights, check_groups(groups, X))
+    rows, encoding = rows_to_learn_from(learner, data, names, "ActivationLearner", learner.loss)
     scaled = ScaledColumns.fit(learner.scaling, rows.X)
     if not is_splitter(learner.validation):
         limit = CHOOSING_ROWS + CHOOSING_HELD_OUT
         rows = rows.take(subsample(np.arange(len(rows.X)), limit, seed, "learning rows"))
     if is_fraction(learner.validation):
-        rows, train, held_out = hold_out(rows, HELD_OUT_FRACTION, seed, is_classification)
-        data = learning_rows(learner.validation, rows.take(train), encoding, scaled)
-        return _Task(data, rows, [(train, held_out)])
-    data = learning_rows(learner.validation, rows, encoding, scaled)
-    train, validation = (part.numpy() for part in data.split(stream(seed, "contest")))
-    return _Task(data, data.rows, [(train, validation)])
+        rows, train, held_out = hold_out(
+            rows, HELD_OUT_FRACTION, seed, stratify=encoding.classes is not None
+        )
+        learning = learning_rows(learner.validation, rows.take(train), encoding, scaled)
+        return _Task(learning, rows, [(train, held_out)])
+    learning = learning_rows(learner.validation, rows, encoding, scaled)
+    train, validation = (part.numpy() for part in learning.split(stream(seed, "contest")))
+    return _Task(learning, learning.rows, [(train, validation)])

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from skibias._errors import parameter_error
+
 
 def is_real(value: Any) -> bool:
     """Whether a value is a real number; a boolean is none."""
@@ -35,27 +37,19 @@ def plain_numbers(value: Any) -> Any:
 def check_count(name: str, count: Any, least: int, owner: str) -> int:
     """Return a parameter that must be an integer of at least ``least``, or raise ValueError."""
     if not is_whole(count) or count < least:
-        raise ValueError(
-            f"The {name!r} parameter of {owner} must be an integer of at least {least}. "
-            f"Got {count!r} instead."
-        )
+        raise parameter_error(name, owner, f"be an integer of at least {least}", count)
     return int(count)
 
 
 def check_index(name: str, index: Any, least: int, largest: int, owner: str) -> int:
     """Return a parameter that must be an integer in [least, largest], or raise ValueError."""
     if not is_whole(index) or not least <= index <= largest:
-        raise ValueError(
-            f"The {name!r} parameter of {owner} must be an integer in [{least}, {largest}]. "
-            f"Got {index!r} instead."
-        )
+        raise parameter_error(name, owner, f"be an integer in [{least}, {largest}]", index)
     return int(index)
 
 
 def check_positive(name: str, number: Any, owner: str) -> float:
     """Return a parameter that must be a positive, finite number, or raise ValueError."""
     if not is_real(number) or not 0 < number < np.inf:
-        raise ValueError(
-            f"The {name!r} parameter of {owner} must be a positive number. Got {number!r} instead."
-        )
+        raise parameter_error(name, owner, "be a positive number", number)
     return float(number)

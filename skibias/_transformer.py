@@ -13,11 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skibias._choose.candidates import all_diverged_message, fixed_candidate, learned_inputs
 from skibias._choose.comparison import Comparison, TrainingPlan, compare
-from skibias._columns import (
-    check_column_sizes,
-    check_no_missing,
-    check_target_dates,
-)
+from skibias._columns import check_no_missing
 from skibias._learn.kinds import InputFunctions, LearnedFunctions, learn
 from skibias._learner import ActivationLearner
 from skibias._prepare.columns import FixedFunctions, apply_functions
@@ -27,11 +23,9 @@ from skibias._prepare.estimator_checks import (
     check_transformer_parameters,
     plain_clone,
 )
-from skibias._prepare.learner_checks import check_numbered_rows, check_outside_names
-from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, split_problem
-from skibias._prepare.splits import is_splitter
+from skibias._prepare.problem import HELD_OUT_FRACTION, Problem, rows_to_learn_from, split_problem
 from skibias._prepare.table import ReadsTables, read_table, read_training_table
-from skibias._prepare.targets import TARGET_TYPES, TableData, encoded_rows, guess_target_type
+from skibias._prepare.targets import TARGET_TYPES, TableData
 from skibias._run.device import resolve_device
 from skibias._run.seeds import draw_seed
 from skibias._run.settings import plain_settings
@@ -170,7 +164,7 @@ class IAFTransformer(TransformerMixin, ReadsTables, EstimatorWithParts):
 
     def _fit(self, X, y, sample_weight, groups, run: FitRun) -> None:
         learner = ActivationLearner() if self.learner is None else plain_clone(self.learner)
-        learner.set_params(verbose=self.verbose)
+        learner.set_params(verbose=self.verbose, target_type=self.target_type)
         problem = self._problem(learner, X, y, sample_weight, groups)
         kind = InputFunctions(
             problem.rows.X, self.n_channels, self.scaling, categories=problem.categories
@@ -187,18 +181,10 @@ class IAFTransformer(TransformerMixin, ReadsTables, EstimatorWithParts):
         self.table_reader_, X, y = read_training_table(
             self, X, y, self.categorical_features, multi_output=True
         )
-        is_classification = guess_target_type(y, self.target_type) == "multiclass"
-        check_target_dates(y, is_classification, "IAFTransformer")
-        names = getattr(self, "feature_names_in_", None)
-        check_outside_names(learner, names)
         weights = check_weights(sample_weight, X, "IAFTransformer")
-        check_numbered_rows(learner, weights)
-        rows, encoding = encoded_rows(
-            TableData(X, y, weights, check_groups(groups, X)),
-            is_classification,
-            keep_order=is_splitter(learner.validation),
-        )
-        check_column_sizes(rows.X, names, "IAFTransformer")
+        data = TableData(X, y, weights, check_groups(groups, X))
+        names = getattr(self, "feature_names_in_", None)
+        rows, encoding = rows_to_learn_from(learner, data, names, "IAFTransformer")
         seed = draw_seed(self.random_state)
         problem = split_problem(
             rows,

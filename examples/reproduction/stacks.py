@@ -10,7 +10,7 @@ P : weights of one network
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import chain, groupby, repeat
+from itertools import groupby, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from skibias.engine.losses import LOSSES
 from skibias.engine.networks import Architecture, Functions, Model
 from skibias.engine.optim import OPTIMIZERS, Optimizer, State
 from skibias.engine.steps import Descent, gradient_step
-from skibias.engine.training import StackRows, WeightWindow, epochs, predict
+from skibias.engine.training import WeightWindow, predict
 from skibias.functions.fixed import FixedActivation, network_activation
 
 Predict = Callable[[Tensor], Tensor]  # inputs (n, d) -> outputs (A, n, o)
@@ -221,8 +221,15 @@ def _batches(rows: Rows, size: int | None, generator: torch.Generator) -> Iterat
     n_rows = len(rows.targets)
     if size is None or size >= n_rows:
         return repeat(rows)
-    training = StackRows(rows, [torch.arange(n_rows)], [])
-    return chain.from_iterable(epochs(training, size, 1, generator, drop_last=True))
+    return _full_batches(rows, size, generator)
+
+
+def _full_batches(rows: Rows, size: int, generator: torch.Generator) -> Iterator[Rows]:
+    n_used = len(rows.targets) // size * size
+    while True:
+        order = torch.randperm(len(rows.targets), generator=generator)[:n_used]
+        for numbers in order.to(rows.targets.device).split(size):
+            yield Rows(*(part[numbers] for part in rows))
 
 
 def accuracy(outputs: Tensor, y: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """Stacks of unlike networks, on which the commands of examples/reproduction stand."""
 
+from itertools import chain, islice
+
 import numpy as np
 import pytest
 import torch
@@ -38,6 +40,16 @@ def final_weights(stacks, networks, rows, is_finished=None, **settings):
     for evaluation in stacks.train(networks, rows, training, judge, is_finished):
         weights |= dict(zip(evaluation.numbers, evaluation.weights, strict=True))
     return weights
+
+
+def test_the_rows_that_are_left_over_wait_for_the_next_order(stacks, rows):
+    numbered = rows._replace(targets=torch.arange(60))
+    batches = stacks._batches(numbered, 16, torch.Generator().manual_seed(0))
+    seen = [batch.targets.tolist() for batch in islice(batches, 6)]
+    assert [len(batch) for batch in seen] == [16] * 6
+    first, second = set(chain(*seen[:3])), set(chain(*seen[3:]))
+    assert len(first) == len(second) == 48
+    assert first != second
 
 
 def test_gradient_descent_is_that_of_torch(stacks, rows):

@@ -84,15 +84,8 @@ class FitPlan(NamedTuple):
     ) -> FitPlan:
         """Resolve the parameters of an estimator for a table.
 
-        Parameters
-        ----------
-        estimator : LearnedActivationMLPClassifier or LearnedActivationMLPRegressor
-        learner : ActivationLearner
-            The settings by which activations are learned.
-        input_learner : ActivationLearner
-            Likewise for the functions of columns.
-        n_rows, n_columns : int
-            Of the table.
+        ``learner`` and ``input_learner`` are the settings by which activations and functions of
+        columns are learned.
         """
         learns_activation = _learns_activation(estimator, n_rows)
         is_replaced = estimator.activation == "auto" or estimator.prefactor is None

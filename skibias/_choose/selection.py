@@ -46,10 +46,7 @@ class Selection(NamedTuple):
 def choose_network(plan: FitPlan, problem: Problem, run: FitRun) -> Selection:
     """Learn functions where the plan asks for it, compare all candidates, return the best.
 
-    Raises
-    ------
-    ValueError
-        If no candidate comes to a finite loss.
+    Raises ValueError if no candidate comes to a finite loss.
     """
     problem = problem.for_choosing(plan.validation)
     learned = _learn_side_by_side(plan, problem, run)

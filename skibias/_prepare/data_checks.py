@@ -17,10 +17,7 @@ def check_weights(
 ) -> np.ndarray:
     """Return float64 weights (n,), ones if there are none.
 
-    Raises
-    ------
-    ValueError
-        If a weight is negative or not finite, or all are zero.
+    Raises ValueError if a weight is negative or not finite, or all are zero.
     """
     if sample_weight is not None and not np.any(np.asarray(sample_weight)):
         raise ValueError(
@@ -40,10 +37,7 @@ def check_weights(
 def check_groups(groups: Any, X: np.ndarray) -> np.ndarray | None:
     """Return the number of every row's group, from 0 on; None if there are no groups.
 
-    Raises
-    ------
-    ValueError
-        If they are not one per row, cannot be told apart, or are all the same.
+    Raises ValueError if they are not one per row, cannot be told apart, or are all the same.
     """
     if groups is None:
         return None

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
+from skibias._columns import check_column_sizes, check_target_dates
 from skibias._prepare.columns import Categories, ColumnEncoder, ScaledColumns
+from skibias._prepare.learner_checks import check_numbered_rows, check_outside_names
 from skibias._prepare.levels import level_supports
 from skibias._prepare.rows import WeightedRows, engine_rows, hold_out, subsample, take_rows
 from skibias._prepare.splits import LearningRows, is_splitter, learning_rows
 from skibias._prepare.table import NUMBERS_ONLY, TableReader
 from skibias._prepare.target_means import TargetMeans
-from skibias._prepare.targets import ClassEncoding, TargetEncoding
+from skibias._prepare.targets import (
+    ClassEncoding,
+    TableData,
+    TargetEncoding,
+    encoded_rows,
+    guess_target_type,
+)
 from skibias._run.tensors import as_tensor
 from skibias.engine.episodes import Rows
 
@@ -73,7 +80,7 @@ class Problem(NamedTuple):
         """The training rows, split as the learner's ``validation`` asks for."""
         rows, encoding = self.rows.take(self.train), self.encoding
         if isinstance(encoding, ClassEncoding) and learner.loss != "auto":
-            encoding = replace(encoding, loss=learner.loss)
+            encoding = encoding._replace(loss=learner.loss)
         return learning_rows(
             learner.validation, rows, encoding, self.scaled, self.reader, self.target_means
         )
@@ -93,6 +100,23 @@ class Problem(NamedTuple):
         rows = take_rows(encoded, self.held_out)
         weights = as_tensor(self.rows.alone(self.held_out).weights)
         return rows._replace(weights=weights.to(rows.weights))
+
+
+def rows_to_learn_from(
+    learner: Any, data: TableData, names: Any, owner: str, loss: str = "auto"
+) -> tuple[WeightedRows, TargetEncoding]:
+    """Check a table by what a learner makes of it; return its rows and the encoding of targets.
+
+    ``names`` are those of the columns; None if they have none.
+    """
+    is_classification = guess_target_type(data.y, learner.target_type) == "multiclass"
+    check_target_dates(data.y, is_classification, owner)
+    check_outside_names(learner, names)
+    check_numbered_rows(learner, data.weights)
+    keep_order = is_splitter(learner.validation)
+    rows, encoding = encoded_rows(data, is_classification, loss=loss, keep_order=keep_order)
+    check_column_sizes(rows.X, names, owner)
+    return rows, encoding
 
 
 def split_problem(

@@ -137,19 +137,7 @@ def held_out_rows(
 
     Every class (if ``stratify``) gives its share, rounded up or down by chance, and so do heavy
     and light rows. The only row of a class stays. Where rows have groups, whole groups are held
-    out instead.
-
-    Parameters
-    ----------
-    rows : WeightedRows
-        y holds class numbers if ``stratify``.
-    fraction : float
-    seed : int
-    stratify : bool
-
-    Returns
-    -------
-    (training rows, held-out rows), both sorted
+    out instead. Returns the numbers of training and of held-out rows, both sorted.
     """
     generator = stream(seed, "held out")
     n_rows = len(rows.X)
@@ -197,13 +185,7 @@ def _without_last_of_class(held_out: np.ndarray, classes: np.ndarray) -> np.ndar
 def engine_rows(values: Any, targets: Any, weights: Any, device: torch.device | str) -> Rows:
     """Return rows as the engine's float32 tensors.
 
-    Parameters
-    ----------
-    values : array of shape (n, d')
-        What networks read.
-    targets : array of shape (n,), or (n, o) of values
-    weights : array of shape (n,)
-    device : torch.device or str
+    ``values`` (n, d') are what networks read, ``targets`` class numbers (n,) or values (n, o).
     """
     targets = as_tensor(targets)
     if targets.is_floating_point():

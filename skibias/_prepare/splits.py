@@ -74,10 +74,7 @@ def learning_rows(
 def _splits(validation: Any, rows: WeightedRows, is_classification: bool) -> list[Split]:
     """Return the splits of a splitter, or of so many folds; whole groups where there are any.
 
-    Raises
-    ------
-    ValueError
-        If the splitter cannot split these rows, say for want of groups.
+    Raises ValueError if the splitter cannot split these rows, say for want of groups.
     """
     if rows.groups is not None and is_whole(validation):
         kind = StratifiedGroupKFold if is_classification else GroupKFold
@@ -133,11 +130,8 @@ def _outside_rows(
 
     ``rows`` are those of the data set that it is to validate.
 
-    Raises
-    ------
-    ValueError
-        If it cannot be used: other columns or targets than the data set's, or a class that does
-        not occur there.
+    Raises ValueError if it cannot be used: other columns or targets than the data set's, or a
+    class that does not occur there.
     """
     try:
         X, y = validation

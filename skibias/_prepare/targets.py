@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from reprlib import repr as short
 from typing import Any, NamedTuple
 
@@ -32,47 +31,23 @@ class TableData(NamedTuple):
     groups: np.ndarray | None = None  # (n,) numbers from 0 on
 
 
-class TargetEncoding:
-    """How targets become what networks are trained on, and outputs what users want."""
+class ClassEncoding(NamedTuple):
+    """How labels become class numbers."""
 
     loss: str
-    classes: np.ndarray | None  # (k,), None for regression
-
-    @property
-    def n_outputs(self) -> int:
-        """Outputs of the network."""
-        raise NotImplementedError
-
-    def numbers(self, y: np.ndarray) -> np.ndarray:
-        """Return the class number of every label; values as they are."""
-        raise NotImplementedError
-
-    def encode(self, numbers: np.ndarray) -> np.ndarray:
-        """Return the engine's targets: class numbers, one-hot rows or standardised values."""
-        raise NotImplementedError
-
-    def start(self, smoothing: float) -> np.ndarray:
-        """Return what outputs (o,) begin with."""
-        return np.zeros(self.n_outputs)
-
-    def decode(self, targets: np.ndarray) -> np.ndarray:
-        """Return labels of class numbers; values (n, o) of standardised ones."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class ClassEncoding(TargetEncoding):
-    """Labels as class numbers."""
-
-    loss: str
-    classes: np.ndarray
+    classes: np.ndarray  # (k,)
     frequencies: np.ndarray  # (k,), by weight
 
     @property
     def n_outputs(self) -> int:
+        """Outputs of the network."""
         return len(self.classes)
 
     def numbers(self, y: np.ndarray) -> np.ndarray:
+        """Return the class number of every label.
+
+        Raises ValueError if a label is none of the classes.
+        """
         known = np.isin(y, self.classes)
         if not known.all():
             raise ValueError(
@@ -82,44 +57,56 @@ class ClassEncoding(TargetEncoding):
         return np.searchsorted(self.classes, y)
 
     def encode(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the engine's targets: class numbers, or one-hot rows."""
         return numbers if self.loss == "log_loss" else np.eye(len(self.classes))[numbers]
 
     def start(self, smoothing: float) -> np.ndarray:
-        """Return the logits of smoothed class frequencies, or zeros.
+        """Return what outputs (o,) begin with: the logits of smoothed class frequencies, or zeros.
 
         The networks then need not learn first how rare a class is.
         """
         if self.loss != "log_loss":
-            return super().start(smoothing)
+            return np.zeros(self.n_outputs)
         logits = np.log((1 - smoothing) * self.frequencies + smoothing / len(self.classes))
         return logits - logits.mean()
 
     def decode(self, targets: np.ndarray) -> np.ndarray:
+        """Return the labels of class numbers."""
         return self.classes[targets]
 
 
-@dataclass(frozen=True)
-class ValueEncoding(TargetEncoding):
-    """Values, standardised."""
+class ValueEncoding(NamedTuple):
+    """How values are standardised; what it shares with `ClassEncoding` means the same."""
 
-    classes = None
     mean: np.ndarray  # (o,)
     scale: np.ndarray  # (o,), 0 for a constant
     loss: str = "squared_error"
+    classes: None = None
 
     @property
     def n_outputs(self) -> int:
+        """Outputs of the network."""
         return len(self.mean)
 
     def numbers(self, y: np.ndarray) -> np.ndarray:
+        """Return values as they are."""
         return y
 
     def encode(self, numbers: np.ndarray) -> np.ndarray:
+        """Return standardised values (n, o)."""
         scale = np.where(self.scale > 0, self.scale, 1.0)
         return (numbers.reshape(len(numbers), -1) - self.mean) / scale
 
+    def start(self, smoothing: float) -> np.ndarray:
+        """Return zeros (o,)."""
+        return np.zeros(self.n_outputs)
+
     def decode(self, targets: np.ndarray) -> np.ndarray:
+        """Return values (n, o) of standardised ones."""
         return targets * self.scale + self.mean
+
+
+TargetEncoding = ClassEncoding | ValueEncoding
 
 
 def guess_target_type(y: Any, target_type: str) -> str:
@@ -144,13 +131,8 @@ def encoded_rows(
 
     ``keep_order`` is for splitters, which may split by it.
 
-    Raises
-    ------
-    ValueError
-        If fewer than two rows are left, if classes have several columns, or if values are no
-        numbers.
-    TypeError
-        If y is sparse.
+    Raises ValueError if fewer than two rows are left, classes have several columns, or values are
+    no numbers; TypeError if y is sparse.
     """
     X, y, weights, groups = data
     if issparse(y):
@@ -224,10 +206,7 @@ def class_encoding(y: np.ndarray, weights: np.ndarray, loss: str = "auto") -> Cl
 
     Its frequencies are weighted. That of a class without weight is small, not zero.
 
-    Raises
-    ------
-    ValueError
-        If there is one class only.
+    Raises ValueError if there is one class only.
     """
     classes, numbers = np.unique(y, return_inverse=True)
     if len(classes) < 2:
@@ -256,10 +235,7 @@ def _check_range(columns: np.ndarray) -> None:
 def value_encoding(y: np.ndarray, weights: np.ndarray, loss: str = "auto") -> ValueEncoding:
     """Return the encoding that standardises values (n,) or (n, o), with weights.
 
-    Raises
-    ------
-    ValueError
-        If the loss is one for classes, or the range of values is no number.
+    Raises ValueError if the loss is one for classes, or the range of values is no number.
     """
     if loss == "log_loss":
         raise ValueError(

@@ -113,10 +113,7 @@ def _refusal(estimator: Any, rule: str) -> ValueError:
 def fit_folder(estimator: Any, data: Data, device: torch.device) -> Path | None:
     """Return the folder of a fit of this estimator to these data; None keeps nothing.
 
-    Raises
-    ------
-    ValueError
-        If a parameter cannot be pickled, so that fits cannot be told apart.
+    Raises ValueError if a parameter cannot be pickled, so that fits cannot be told apart.
     """
     if estimator.checkpoint is None:
         return None

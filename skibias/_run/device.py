@@ -12,10 +12,7 @@ from skibias._errors import parameter_error
 def resolve_device(device: Any, owner: str) -> torch.device:
     """Return the torch device that ``device`` names; "auto" is CUDA where there is one.
 
-    Raises
-    ------
-    ValueError
-        If the name is unknown or the device is not there.
+    Raises ValueError if the name is unknown or the device is not there.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

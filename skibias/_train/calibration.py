@@ -71,14 +71,8 @@ def fit_calibration(
 ) -> Calibration:
     """Return the calibration with the temperature and the shares that suit held-out rows best.
 
-    Parameters
-    ----------
-    logits : ndarray of shape (n, k)
-    classes : ndarray of shape (n,)
-        Numbers of the classes.
-    weights : ndarray of shape (n,)
-    prior : Calibration
-        What `uncalibrated` returns.
+    The rows have logits (n, k), numbers of classes (n,) and weights (n,); ``prior`` is what
+    `uncalibrated` returns.
     """
     rows = np.arange(len(classes))
     weights = weights / weights.mean()

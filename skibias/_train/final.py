@@ -42,10 +42,7 @@ def train_selected(
 ) -> TrainedNetworks:
     """Train the networks of a selection from scratch, through skorch.
 
-    Raises
-    ------
-    ValueError
-        If no epoch comes to a finite loss.
+    Raises ValueError if no epoch comes to a finite loss.
     """
     from skibias._train.skorch_loop import train_networks
 

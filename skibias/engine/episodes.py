@@ -52,10 +52,7 @@ def random_split(
 
     Rows with the same number in ``groups`` (n,), from 0 on, stay on one side.
 
-    Raises
-    ------
-    ValueError
-        If there are fewer than two rows, or groups.
+    Raises ValueError if there are fewer than two rows, or groups.
     """
     n_units = n_rows if groups is None else int(groups.max()) + 1
     if n_units < 2:
@@ -131,20 +128,14 @@ def draw_rows(
 
 
 def draw_epoch(
-    rows: Tensor,
-    n_batches: int,
-    generator: torch.Generator,
-    chance: Tensor | None = None,
-    n_used: int | None = None,
+    rows: Tensor, n_batches: int, generator: torch.Generator, chance: Tensor | None = None
 ) -> list[Draw]:
     """Return the batches of an epoch over the row numbers ``rows`` (m,), in a new random order.
-
-    Of this order the first ``n_used`` rows are drawn from; None: all.
 
     Without ``chance`` every row comes once. With it, a row comes about as often as it is to be
     drawn, rounded up or down by chance (systematic sampling); a single batch holds all rows.
     """
-    shuffled = rows[torch.randperm(len(rows), generator=generator)][:n_used]
+    shuffled = rows[torch.randperm(len(rows), generator=generator)]
     if chance is None or n_batches == 1:
         return [Draw(part) for part in shuffled.tensor_split(n_batches)]
     own = chance[shuffled]

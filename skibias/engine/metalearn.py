@@ -217,7 +217,8 @@ def _move(table: Tensor, gradient: Tensor, rate: Tensor, settings: MetaSettings)
     Differs from the paper: its steps are plain gradient steps. Clipped steps stay bounded where
     gradients explode; the length of normalised ones does not depend on the scale of the gradient.
     """
-    n_functions = table[0].numel() // _knots_of(table)
+    n_knots = table.shape[2]  # of an activation table (S, L, K), and of inputs (S, d, K, c)
+    n_functions = table[0].numel() // n_knots
     # Length of the gradient per function, in the root mean square over a restart's functions.
     length = gradient.flatten(1).norm(dim=1) / n_functions**0.5
     if settings.normalize:
@@ -233,11 +234,6 @@ def select_restarts(restarts: Tensor, chosen: Tensor, other: Tensor) -> Tensor:
     """Return the table (S, …) ``chosen`` for the restarts (S,) that are True, else ``other``."""
     mask = restarts.to(chosen.device)[(...,) + (None,) * (chosen.dim() - 1)]
     return torch.where(mask, chosen, other)
-
-
-def _knots_of(table: Tensor) -> int:
-    """K of an activation table (S, L, K) or of an input table (S, d, K, c)."""
-    return table.shape[2]
 
 
 def _all_finite(tables: Sequence[Tensor | None]) -> Tensor:

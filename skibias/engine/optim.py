@@ -13,7 +13,9 @@ import torch
 from torch import Tensor
 
 State = tuple[Tensor, ...]
-Update = Callable[[Tensor, Tensor, State, Tensor | float], tuple[Tensor, State]]
+Rate = Tensor | float  # of learning
+Updated = tuple[Tensor, State]  # the weights and the state after a step
+Update = Callable[[Tensor, Tensor, State, Rate], Updated]
 
 MOMENTUM = 0.9
 RMSPROP_DECAY = 0.99
@@ -29,32 +31,24 @@ class Optimizer(NamedTuple):
     update: Update  # (weights, gradient, state, learning_rate) -> (weights, state)
 
 
-def _sgd_update(
-    weights: Tensor, gradient: Tensor, state: State, learning_rate: Tensor | float
-) -> tuple[Tensor, State]:
+def _sgd_update(weights: Tensor, gradient: Tensor, state: State, rate: Rate) -> Updated:
     """w - lr * g."""
-    return weights - learning_rate * gradient, ()
+    return weights - rate * gradient, ()
 
 
-def _momentum_update(
-    weights: Tensor, gradient: Tensor, state: State, learning_rate: Tensor | float
-) -> tuple[Tensor, State]:
+def _momentum_update(weights: Tensor, gradient: Tensor, state: State, rate: Rate) -> Updated:
     """m <- 0.9 m + g;  w - lr * m."""
     velocity = MOMENTUM * state[0] + gradient
-    return weights - learning_rate * velocity, (velocity,)
+    return weights - rate * velocity, (velocity,)
 
 
-def _rmsprop_update(
-    weights: Tensor, gradient: Tensor, state: State, learning_rate: Tensor | float
-) -> tuple[Tensor, State]:
+def _rmsprop_update(weights: Tensor, gradient: Tensor, state: State, rate: Rate) -> Updated:
     """v <- 0.99 v + 0.01 g²;  w - lr * g / sqrt(v + eps)."""
     square = torch.lerp(gradient * gradient, state[0], RMSPROP_DECAY)
-    return weights - learning_rate * gradient * (square + SQUARE_EPSILON).rsqrt(), (square,)
+    return weights - rate * gradient * (square + SQUARE_EPSILON).rsqrt(), (square,)
 
 
-def _adam_update(
-    weights: Tensor, gradient: Tensor, state: State, learning_rate: Tensor | float
-) -> tuple[Tensor, State]:
+def _adam_update(weights: Tensor, gradient: Tensor, state: State, rate: Rate) -> Updated:
     """Bias-corrected first moment over the root of the bias-corrected second moment."""
     first_decay, second_decay = ADAM_DECAYS
     step = state[2] + 1  # one count per network, since networks of a stack differ in age
@@ -63,7 +57,7 @@ def _adam_update(
     corrected_first = first / (1 - first_decay**step)
     corrected_second = second / (1 - second_decay**step)
     direction = corrected_first * (corrected_second + SQUARE_EPSILON).rsqrt()
-    return weights - learning_rate * direction, (first, second, step)
+    return weights - rate * direction, (first, second, step)
 
 
 def _zeros(count: int) -> Callable[[Tensor], State]:

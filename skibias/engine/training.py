@@ -85,25 +85,17 @@ def training_steps(
 
 
 def epochs(
-    rows: StackRows,
-    batch_size: int,
-    n_networks: int,
-    generator: torch.Generator,
-    drop_last: bool = False,
+    rows: StackRows, batch_size: int, n_networks: int, generator: torch.Generator
 ) -> Iterator[Iterator[Rows]]:
     """Yield epochs for ever, each as the batches for a stack of networks.
 
     Every set of training rows comes in a new random order. Sets of different sizes make the same
     number of steps per epoch. The numbers of an epoch are drawn when it begins. Batches differ in
-    size by one row at most; with ``drop_last`` they are of the size that is asked for, and an epoch
-    leaves out the last rows of its order.
+    size by one row at most.
     """
-    n_batches, n_used = count_batches(rows.train, batch_size), None
-    if drop_last:
-        n_batches = min(map(len, rows.train)) // batch_size
-        n_used = n_batches * batch_size
+    n_batches = count_batches(rows.train, batch_size)
     while True:
-        draws = [draw_epoch(own, n_batches, generator, rows.chance, n_used) for own in rows.train]
+        draws = [draw_epoch(own, n_batches, generator, rows.chance) for own in rows.train]
         yield (
             gather_shared(rows.data, _in_turn(batch, n_networks))
             for batch in zip(*draws, strict=True)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from skibias._run.runtime import progress_bar
+from skibias._run.progress import progress_bar
 from skibias._typing import Frame
 from skibias.redshift._random_networks import NetworkSettings
 from skibias.redshift._random_transformers import TransformerSettings

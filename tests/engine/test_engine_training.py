@@ -1,7 +1,6 @@
 """Training of stacks against each network alone, a plain loop, and the meaning of the window."""
 
 import math
-from itertools import chain, islice
 
 import pytest
 import torch
@@ -14,7 +13,7 @@ from skibias.engine.losses import squared_error
 from skibias.engine.networks import Architecture, Functions, Model, outputs
 from skibias.engine.optim import OPTIMIZERS
 from skibias.engine.steps import Descent
-from skibias.engine.training import BestSoFar, StackRows, TrainingSettings, epochs, training_steps
+from skibias.engine.training import BestSoFar, StackRows, TrainingSettings, training_steps
 
 ARCHITECTURE = Architecture(3, (16, 16), 2)
 TRAIN, VALIDATION = torch.arange(30), torch.arange(30, 40)
@@ -163,18 +162,6 @@ def test_every_row_is_seen_once_per_epoch_in_a_new_order():
     epochs = [[row for batch in part for row in batch] for part in (batches[:4], batches[4:])]
     assert sorted(epochs[0]) == sorted(epochs[1]) == TRAIN.tolist()
     assert epochs[0] != epochs[1]
-
-
-def test_the_rows_that_are_left_over_wait_for_the_next_order():
-    stack = StackRows(make_rows()._replace(targets=torch.arange(40)), [TRAIN], [])
-    first, second, _ = (
-        [batch.targets.tolist() for batch in epoch]
-        for epoch in islice(epochs(stack, 8, 1, stream(0), drop_last=True), 3)
-    )
-    assert [len(batch) for batch in first + second] == [8] * 6
-    assert len(set(chain(*first))) == len(set(chain(*second))) == 24
-    assert set(chain(*first)) != set(chain(*second))
-    assert set(chain(*first)) <= set(TRAIN.tolist())
 
 
 def test_networks_with_rows_of_their_own_never_see_those_of_others():
