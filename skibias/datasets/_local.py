@@ -1,14 +1,18 @@
 """The folder of local copies of data sets, which the user names."""
 
+from __future__ import annotations
+
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 _FOLDER_VARIABLE = "SKIBIAS_DATA"
 
 
-def local_folder():
+def local_folder() -> Path | None:
     """Return the folder in the environment variable, or None if it is not set."""
     value = os.environ.get(_FOLDER_VARIABLE)
     if not value:
@@ -22,7 +26,7 @@ def local_folder():
     return folder
 
 
-def local_copy_hint(folder, file):
+def local_copy_hint(folder: Path | None, file: str) -> str:
     """Say how to go without the network, with a file of that name."""
     where = f"is {str(folder)!r}, which holds no copy that can be used" if folder else "is not set"
     return (
@@ -31,7 +35,9 @@ def local_copy_hint(folder, file):
     )
 
 
-def read_first_usable(copies, read, name, verbose):
+def read_first_usable(
+    copies: Iterable[Any], read: Callable[..., Any], name: str, verbose: int
+) -> Any:
     """Read the first local copy that can be used; None if there is none.
 
     Parameters

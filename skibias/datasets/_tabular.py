@@ -1,31 +1,34 @@
 """The benchmark of Grinsztajn et al. (2022) on numerical features: two suites of tables."""
 
+from __future__ import annotations
+
 import json
 import os
 import re
 from functools import partial
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skibias._docstrings import shared_parts
 from skibias._sklearn_compat import StrOptions, validate_params
-from skibias._typing import Dataset
+from skibias._typing import Dataset, Frame
 from skibias.datasets._local import local_copy_hint, local_folder, read_first_usable
 from skibias.datasets._openml import DOWNLOAD_PARAMETERS, DOWNLOAD_RULES, read_openml
 from skibias.datasets._tabular_rule import to_benchmark_version
-from skibias.datasets._tabular_sets import SETS, SUITES
+from skibias.datasets._tabular_sets import SETS, SUITES, TabularSet
 
 
 class _Table(NamedTuple):
     """A data set as it was read: features (n, d), target (n,) and where they are from."""
 
-    data: object
-    target: object
-    target_names: list | None  # of the classes 0 and 1
+    data: Frame
+    target: Any
+    target_names: list[str] | None  # of the classes 0 and 1
     description: str
-    details: dict
+    details: dict[str, Any]
 
 
 @validate_params({"task": [StrOptions(set(SETS))]})
@@ -188,23 +191,23 @@ def fetch_tabular(
     >>> X.shape  # doctest: +SKIP
     (38474, 7)
     """
-    task = _find_task(name, task)
-    known = SETS[task][name]
+    suite = _find_task(name, task)
+    known = SETS[suite][name]
     folder = local_folder()
-    copies = [] if folder is None else find_local_copies(folder, name, task)
-    table = read_first_usable(copies, partial(_read_copy, task=task, known=known), name, verbose)
+    copies = [] if folder is None else find_local_copies(folder, name, suite)
+    table = read_first_usable(copies, partial(_read_copy, task=suite, known=known), name, verbose)
     if table is None:
         download = {"data_home": data_home, "n_retries": n_retries, "delay": delay}
-        table = _read_openml(name, task, known, folder, verbose=verbose, **download)
+        table = _read_openml(name, suite, known, folder, verbose=verbose, **download)
     if return_X_y:
         return table.data, table.target
-    return _to_bunch(name, task, known, table)
+    return _to_bunch(name, suite, known, table)
 
 
 # Where a set is read from.
 
 
-def _find_task(name, task):
+def _find_task(name: str, task: str | None) -> str:
     searched = [task] if task else list(SETS)
     tasks = [suite for suite in searched if name in SETS[suite]]
     if not tasks:
@@ -221,7 +224,7 @@ def _find_task(name, task):
     return tasks[0]
 
 
-def find_local_copies(folder, name, task):
+def find_local_copies(folder: Path, name: str, task: str) -> list[tuple[Path, str]]:
     """List the copies of a set in a folder as pairs (path, version), the best first."""
     if task == "regression":
         candidates = [(folder / f"reg-{name}.parquet", "benchmark")]
@@ -239,7 +242,7 @@ def find_local_copies(folder, name, task):
     return [(path, version) for path, version in candidates if path.is_file()]
 
 
-def _read_copy(path, version, task, known):
+def _read_copy(path: Path, version: str, task: str, known: TabularSet) -> _Table:
     """Read a local copy; a ValueError or OSError says why it cannot be used."""
     frame, metadata = _read_parquet(path)
     if frame.columns[-1:].tolist() != ["target"]:
@@ -265,7 +268,7 @@ def _read_copy(path, version, task, known):
     return _make_table(data, target, target_names, "", details)
 
 
-def _read_parquet(path):
+def _read_parquet(path: Path) -> tuple[Frame, dict[str, Any]]:
     """Read a file of a table and what its metadata hold under the key of this package."""
     try:
         import pandas as pd  # noqa: F401 (to_pandas needs it, and says so less clearly)
@@ -287,7 +290,9 @@ def _read_parquet(path):
     return frame, metadata
 
 
-def _read_openml(name, task, known, folder, **options):
+def _read_openml(
+    name: str, task: str, known: TabularSet, folder: Path | None, **options: Any
+) -> _Table:
     """Read a set from OpenML; an error says how to go without."""
     try:
         data, target, description, details = read_openml(
@@ -308,7 +313,7 @@ def _read_openml(name, task, known, folder, **options):
         ) from error
 
 
-def _encode_classes(target):
+def _encode_classes(target: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Encode labels, in sorted order, as 0 and 1."""
     import pandas as pd
 
@@ -319,7 +324,13 @@ def _encode_classes(target):
     return codes, [str(label) for label in labels]
 
 
-def _make_table(data, target, target_names, description, details):
+def _make_table(
+    data: Any,
+    target: np.ndarray,
+    target_names: list[str] | None,
+    description: str,
+    details: dict[str, Any],
+) -> _Table:
     """Bring features and target to their types, which must leave no value missing."""
     import pandas as pd
 
@@ -331,7 +342,7 @@ def _make_table(data, target, target_names, description, details):
     return _Table(data, target, target_names, description, details)
 
 
-def _to_bunch(name, task, known, table):
+def _to_bunch(name: str, task: str, known: TabularSet, table: _Table) -> Bunch:
     import pandas as pd
 
     n, d = table.data.shape
