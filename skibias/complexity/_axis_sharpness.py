@@ -40,14 +40,14 @@ def axis_sharpness(
 
         sum_d sum_t p_dt p'_dt / sum_d sum_t p_dt s'_dt - 1
 
-    with p and s' from two halves of the rows, so that only what both halves share counts. It is 0
-    for changes that are spread evenly or vary slowly, and grows, up to 10, where a function changes
-    in single cells that are the same whatever the other columns are. This is how trees split, and
-    what functions of single columns can do; a network of smooth functions of all columns cannot,
-    and the edges of nearest neighbours lie elsewhere in every row. So the score tells how close a
-    model is to trees in this respect. It changes neither with the scale of the outputs, nor if a
-    constant is added, nor with any increasing transformation of a column to which the model is
-    fitted as well.
+    with p and s' from two halves of the rows, so that only what both halves share counts. The score
+    is 0 for changes that are spread evenly or vary slowly. It grows, up to 10, where a function
+    changes in single cells that are the same whatever the other columns are. Trees split in this
+    way, and functions of single columns can change so. A network of smooth functions of all columns
+    cannot, and the edges of nearest neighbours lie elsewhere in every row. So the score tells how
+    close a model is to trees in this respect. It stays the same if outputs are scaled, if a
+    constant is added to them, or if an increasing function is applied to a column before the model
+    is fitted.
 
     Parameters
     ----------

@@ -50,15 +50,15 @@ def geometric_complexity(
     Jacobian of all outputs with respect to the inputs: the discrete Dirichlet energy of Dherin et
     al., "Why neural networks find simple solutions: the many regularizers of geometric
     complexity" (NeurIPS 2022). A linear function scores the squared norm of its matrix. Doubling
-    the outputs quadruples the score; adding a constant to them changes nothing. It depends on the
-    units of the columns, those in small units weigh most.
+    the outputs quadruples the score; adding a constant to them changes nothing. The score depends
+    on the units of the columns: a column with a small spread weighs most.
 
     Derivatives of a torch module are exact, by automatic differentiation, where it reaches the
-    inputs. Those of everything else are central differences, also of skibias's own estimators,
-    whose inputs pass through transformers of scikit-learn: each column is moved up and down by
-    ``step`` of its standard deviation, which smooths the function over that distance. Trees and
-    nearest neighbours are constant in pieces: their slope is 0 almost everywhere, and the number
-    measures jumps and grows as the step shrinks. Compare them at one step only.
+    inputs. Those of everything else, skibias's own estimators included, are central differences:
+    each column is moved up and down by ``step`` of its standard deviation, which smooths the
+    function over that distance. Trees and nearest neighbours are constant in pieces: their slope is
+    0 almost everywhere. Their score measures jumps and grows as the step shrinks, so compare such
+    models at one step only.
 
     Parameters
     ----------

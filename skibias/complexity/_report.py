@@ -19,7 +19,6 @@ from skibias.complexity._measures import (
     FREQUENCY,
     N_LEVELS,
     VARIATION,
-    PathMeasure,
     phrase_measure,
     polynomial_measure,
 )
@@ -60,7 +59,7 @@ def complexity_report(
     estimators : dict or list of (str, object)
         Fitted estimators, functions of points or torch modules by name, as in `tv_complexity`.
     X : array-like or frame of shape (n_samples, n_features), or Paths
-        Rows; or what `sample_paths` returns, for measures along paths alone and without y.
+        Rows; or what `sample_paths` returns, for measures along paths only and without y.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
         The two ends of a path differ in y; without y, in X.
     measures : str or sequence of str, default=("tv", "fourier", "polynomial", "lz", "geometric")
@@ -70,9 +69,11 @@ def complexity_report(
         "auto" is the first of ``predict_proba``, ``decision_function`` and ``predict`` that *all*
         estimators have, and the call if all are callables and there is none.
     n_paths : int, default=200
+        Number of paths that are drawn.
     n_points : int, default=100
-        At least 3, or 2 for "tv" and "lz" alone.
+        Points per path; at least 3, or 2 for "tv" and "lz" alone.
     random_state : int, RandomState instance or None, default=0
+        Draws the paths, and the rows of "geometric".
 
     Returns
     -------
@@ -128,7 +129,12 @@ def complexity_report(
         found = _path_values(response, paths, measures, n_points)
         if sample is not None:
             found["geometric"] = squared_slopes(response, sample)
-        rows.append(_cells(found, measures) | _score(model, X, y))
+        cells = {}
+        for name in measures:  # in the order that was asked for
+            cells[name], cells[f"{name}_se"] = mean_and_error(found[name])
+        if y is not None and hasattr(model, "score"):
+            cells["score"] = model.score(X, y)
+        rows.append(cells)
     report = pandas.DataFrame(rows, index=pandas.Index(list(named), name="name"))
     report.attrs["response_method"] = method
     return report
@@ -137,18 +143,16 @@ def complexity_report(
 def _named(estimators: Any) -> dict[str, Any]:
     """Return the estimators by name."""
     pairs = members(estimators.items() if isinstance(estimators, Mapping) else estimators)
-    are_pairs = all(_is_named(pair) for pair in pairs)
+    are_pairs = all(
+        isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Hashable)
+        for pair in pairs
+    )
     if not pairs or not are_pairs or len({name for name, _ in pairs}) < len(pairs):
         raise ValueError(
             f"The 'estimators' parameter of {OWNER} must hold at least one estimator by name, "
             f"every name once, as a dict or a list of pairs. Got {estimators!r} instead."
         )
     return dict(pairs)
-
-
-def _is_named(pair: Any) -> bool:
-    """Whether an entry is a name and what it stands for."""
-    return isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], Hashable)
 
 
 def _checked_measures(measures: Any, n_points: int) -> list[str]:
@@ -170,23 +174,12 @@ def _path_values(
     """Return every measure of paths (n_paths,); those at the same positions share the values."""
     values: dict[bytes, np.ndarray] = {}
     found = {}
-    for name in [name for name in measures if name in PATH_MEASURES]:
-        measure: PathMeasure = PATH_MEASURES[name]
-        positions = measure.at(n_points)
+    for name in measures:
+        if name not in PATH_MEASURES:
+            continue
+        positions = PATH_MEASURES[name].at(n_points)
         key = positions.tobytes()
         if key not in values:
             values[key] = values_along(paths, response, positions)
-        found[name] = measure.of(values[key])
+        found[name] = PATH_MEASURES[name].of(values[key])
     return found
-
-
-def _cells(found: dict[str, Tensor], measures: list[str]) -> dict[str, float]:
-    """Return the columns of the measures, in the order they were asked for."""
-    cells = {}
-    for name in measures:
-        cells[name], cells[f"{name}_se"] = mean_and_error(found[name])
-    return cells
-
-
-def _score(model: Any, X: Any, y: Any) -> dict[str, float]:
-    return {"score": model.score(X, y)} if y is not None and hasattr(model, "score") else {}

@@ -4,9 +4,12 @@ Notation: n elements, the numbers 0 … n - 1; operands a and b; every table has
 the result of a and b in row a and column b.
 """
 
+from __future__ import annotations
+
 import itertools
 import re
 import unicodedata
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -182,7 +185,7 @@ def make_algorithmic_task(name: str, *, return_X_y: bool = False) -> Dataset:
 # From names to operations.
 
 
-def parse_name(name):
+def parse_name(name: str) -> tuple[str, Any]:
     """Split a name into the operation, as it is spelled here, and a modulus or a group."""
     text = _plain(name)
     modular = re.fullmatch(r"(.+)mod(-?\d+)", text)
@@ -199,7 +202,7 @@ def parse_name(name):
     )
 
 
-def _plain(name):
+def _plain(name: str) -> str:
     """Reduce a name to what tells it from the others."""
     for symbol, plain in _REPLACEMENTS.items():
         name = name.replace(symbol, plain)
@@ -210,7 +213,7 @@ _MODULAR_SPELLINGS = {_plain(operation): operation for operation in _MODULAR_OPE
 _GROUP_SPELLINGS = {_plain(operation): operation for operation in _GROUP_OPERATIONS}
 
 
-def _checked_modulus(modulus, name):
+def _checked_modulus(modulus: int, name: str) -> int:
     if modulus < 2:
         raise ValueError(
             "The 'name' parameter of make_algorithmic_task must have a modulus of at least 2: "
@@ -223,7 +226,7 @@ def _checked_modulus(modulus, name):
 # From operations to tables.
 
 
-def _make_table(operation, domain):
+def _make_table(operation: str, domain: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the table (n, n) of an operation and what its n numbers stand for."""
     if domain in _GROUPS:
         elements, product = symmetric_group(_GROUPS[domain])
@@ -233,7 +236,7 @@ def _make_table(operation, domain):
     return _MODULAR_OPERATIONS[operation](a, b) % domain, np.arange(domain)
 
 
-def symmetric_group(m):
+def symmetric_group(m: int) -> tuple[np.ndarray, np.ndarray]:
     """Make the group of the permutations of m things.
 
     Returns
@@ -251,18 +254,18 @@ def symmetric_group(m):
     return elements, product
 
 
-def inverses(product):
+def inverses(product: np.ndarray) -> np.ndarray:
     """Return the inverse of each element (n,) from a group's table (n, n); 0 is the identity."""
     return np.argmin(product, axis=1)
 
 
-def _all_pairs(n):
+def _all_pairs(n: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the operands (n², 2) of all pairs and their one-hot vectors (n², 2 n)."""
     operands = np.indices((n, n)).reshape(2, -1).T.copy()
     return operands, np.eye(n)[operands].reshape(n * n, 2 * n)
 
 
-def _describe(name, table):
+def _describe(name: str, table: Any) -> str:
     n = len(table)
     return (
         f"{name}: all {n * n} pairs (a, b) of {n} elements as one-hot vectors, and the results.\n"

@@ -1,7 +1,10 @@
 """Collages: images of two tiles, both of which tell the class in training, and one in tests."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -190,7 +193,9 @@ def make_collages(
     return Bunch(**parts, image_shape=(height, 2 * width), classes=classes, DESCR=summary)
 
 
-def _check_sources(simple, complex, simple_test, complex_test):
+def _check_sources(
+    simple: Any, complex: Any, simple_test: Any, complex_test: Any
+) -> list[tuple[LabelledImages, LabelledImages | None]]:
     """Return for either tile a pair of `LabelledImages`: the source, and its test images."""
     given = {"simple": (simple, simple_test), "complex": (complex, complex_test)}
     sources = [_check_source(name, *pairs) for name, pairs in given.items()]
@@ -198,7 +203,9 @@ def _check_sources(simple, complex, simple_test, complex_test):
     return sources
 
 
-def _check_source(name, pair, test_pair):
+def _check_source(
+    name: str, pair: Any, test_pair: Any
+) -> tuple[LabelledImages, LabelledImages | None]:
     source = check_labelled_images(pair, name, _OWNER)
     if test_pair is None:
         check_class_sizes(source, 3, name, _OWNER)
@@ -210,13 +217,18 @@ def _check_source(name, pair, test_pair):
     return source, test
 
 
-def _split(sources, fraction, generator):
+def _split(sources: Any, fraction: float, generator: np.random.RandomState) -> dict[str, Any]:
     """Return for each share the images of the left and of the right tile."""
     splits = [split_source(source, test, fraction, generator) for source, test in sources]
     return dict(zip(("train", "validation", "test"), zip(*splits, strict=True), strict=True))
 
 
-def _make_part(tile_sources, tells, n, generator):
+def _make_part(
+    tile_sources: Sequence[LabelledImages],
+    tells: Sequence[bool],
+    n: int,
+    generator: np.random.RandomState,
+) -> Bunch:
     """Make n collages; ``tells`` says of either tile whether it is of the label's class."""
     classes = tile_sources[0].classes
     target = generator.randint(len(classes), size=n)
@@ -232,7 +244,9 @@ def _make_part(tile_sources, tells, n, generator):
     )
 
 
-def draw_images(source: LabelledImages, codes, generator):
+def draw_images(
+    source: LabelledImages, codes: np.ndarray, generator: np.random.RandomState
+) -> np.ndarray:
     """Draw an image of each of the classes (n,) and return them as float32, in grey."""
     rows = np.empty(len(codes), dtype=np.intp)
     for code in range(len(source.classes)):
@@ -241,7 +255,7 @@ def draw_images(source: LabelledImages, codes, generator):
     return to_grey(to_unit_range(source.images[rows]))
 
 
-def put_side_by_side(left, right):
+def put_side_by_side(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Join images (n, h, w) of two sizes to images (n, H, 2 W) of the larger height and width."""
     height, width = (max(left.shape[axis], right.shape[axis]) for axis in (1, 2))
     return np.concatenate([pad_to(tile, height, width) for tile in (left, right)], axis=2)

@@ -1,7 +1,10 @@
 """Coloured digits: the colour tells the label in training, and does not in tests."""
 
+from __future__ import annotations
+
 import colorsys
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +14,7 @@ from sklearn.utils import Bunch
 from skibias._sklearn_compat import RANDOM_STATE, Interval, validate_params
 from skibias._typing import RandomState
 from skibias.datasets._labelled_images import (
+    LabelledImages,
     check_class_sizes,
     check_labelled_images,
     check_same_classes,
@@ -161,7 +165,7 @@ def make_colored_digits(
     return Bunch(**parts, image_shape=image_shape, **details)
 
 
-def _check_digits(digits, digits_test):
+def _check_digits(digits: Any, digits_test: Any) -> tuple[LabelledImages, LabelledImages | None]:
     """Return the source and its test images, None if there are none."""
     if digits is None:
         bundled = load_digits()
@@ -176,7 +180,7 @@ def _check_digits(digits, digits_test):
     return source, test
 
 
-def _check_grey(pair, name):
+def _check_grey(pair: Any, name: str) -> LabelledImages:
     source = check_labelled_images(pair, name, _OWNER)
     if source.images.ndim != 3:
         raise ValueError(
@@ -186,19 +190,26 @@ def _check_grey(pair, name):
     return source
 
 
-def make_palette(n_colors):
+def make_palette(n_colors: int) -> np.ndarray:
     """Return colours (n_colors, 3) as red, green and blue, their hues at equal distances."""
     return np.array([colorsys.hsv_to_rgb(hue / n_colors, 1, 1) for hue in range(n_colors)])
 
 
-def draw_colors(codes, n_colors, probability, generator):
+def draw_colors(
+    codes: np.ndarray, n_colors: int, probability: float, generator: np.random.RandomState
+) -> np.ndarray:
     """Draw for each class (n,) its own colour with a probability, and else any of the others."""
     has_own = generator.uniform(size=len(codes)) < probability
     another = (codes + generator.randint(1, n_colors, size=len(codes))) % n_colors
     return np.where(has_own, codes, another)
 
 
-def _color(source, palette, probability, generator):
+def _color(
+    source: LabelledImages,
+    palette: np.ndarray,
+    probability: float,
+    generator: np.random.RandomState,
+) -> Bunch:
     """Colour images (n, h, w) and return them with their labels and those of their colours."""
     colors = draw_colors(source.codes, len(palette), probability, generator)
     shades = to_unit_range(source.images)[..., None]  # (n, h, w, 1)

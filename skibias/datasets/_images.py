@@ -1,11 +1,14 @@
 """Images of digits, clothes and things by name: MNIST, Fashion-MNIST and CIFAR-10."""
 
+from __future__ import annotations
+
 import os
 import re
 import zipfile
 import zlib
 from functools import partial
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -59,13 +62,16 @@ SETS = {
 }
 
 
+_Part = tuple[np.ndarray, np.ndarray]  # images (n, *shape), uint8, and labels (n,), int64
+
+
 class _Images(NamedTuple):
     """A data set as it was read: the images and labels of both parts, and where they are from."""
 
-    train: tuple  # images (n, *shape), uint8, and labels (n,), int64
-    test: tuple
+    train: _Part
+    test: _Part
     description: str
-    details: dict
+    details: dict[str, Any]
 
 
 @shared_parts(download_parameters=DOWNLOAD_PARAMETERS)
@@ -190,7 +196,7 @@ def fetch_images(
 # Local copies.
 
 
-def find_local_images(folder, file):
+def find_local_images(folder: Path, file: str) -> list[tuple[Path, str]]:
     """List the copies of a set in a folder as pairs (path, version), the best first."""
     subsets = [
         (int(match[1]), path)
@@ -202,13 +208,13 @@ def find_local_images(folder, file):
     return [(path, version) for path, version in candidates if path.is_file()]
 
 
-def _read_copy(path, version, shape):
+def _read_copy(path: Path, version: str, shape: tuple[int, ...]) -> _Images:
     """Read a local copy; a ValueError or OSError says why it cannot be used."""
     train, test = read_npz(path, shape)
     return _Images(train, test, "", {"version": version, "file": str(path)})
 
 
-def read_npz(path, shape):
+def read_npz(path: Path, shape: tuple[int, ...]) -> tuple[_Part, _Part]:
     """Read the images and labels of both parts; a ValueError or OSError says why they cannot be.
 
     Returns
@@ -228,7 +234,7 @@ def read_npz(path, shape):
     return _check_part(x_train, y_train, shape), _check_part(x_test, y_test, shape)
 
 
-def _check_part(images, labels, shape):
+def _check_part(images: np.ndarray, labels: Any, shape: tuple[int, ...]) -> _Part:
     if images.dtype != np.uint8 or images.shape[1:] != shape or not len(images):
         raise ValueError(
             f"its images have the type {images.dtype} and the shape {images.shape}, not uint8 and "
@@ -239,7 +245,7 @@ def _check_part(images, labels, shape):
     return images, _check_labels(labels)
 
 
-def _check_labels(labels):
+def _check_labels(labels: Any) -> np.ndarray:
     """Return labels as int64 if they are the numbers of the classes."""
     if not np.isin(labels, np.arange(_N_CLASSES)).all():
         raise ValueError("its labels are not numbers from 0 to 9")
@@ -249,7 +255,7 @@ def _check_labels(labels):
 # OpenML.
 
 
-def _read_openml(name, known, folder, **options):
+def _read_openml(name: str, known: ImageSet, folder: Path | None, **options: Any) -> _Images:
     """Read a set from OpenML; an error says how to go without."""
     try:
         data, target, description, details = read_openml(
@@ -266,7 +272,7 @@ def _read_openml(name, known, folder, **options):
     return _Images(train, test, description, {"version": "original", **details})
 
 
-def split_table(pixels, labels, known):
+def split_table(pixels: Any, labels: Any, known: ImageSet) -> tuple[_Part, ...]:
     """Split a table of pixels (n, h * w) or (n, 3 * h * w) into the source's two parts.
 
     Returns
@@ -286,7 +292,7 @@ def split_table(pixels, labels, known):
     return tuple((images[part], labels[part]) for part in parts)
 
 
-def to_images(pixels, shape):
+def to_images(pixels: Any, shape: tuple[int, ...]) -> np.ndarray:
     """Turn rows of pixels into images (n, h, w) or (n, h, w, 3) of uint8.
 
     Colours are one plane after the other: a row is all red, then all green, then all blue.
@@ -301,7 +307,7 @@ def to_images(pixels, shape):
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
 
 
-def _to_bunch(name, known, images):
+def _to_bunch(name: str, known: ImageSet, images: _Images) -> Bunch:
     data, target = (np.concatenate(parts) for parts in zip(images.train, images.test, strict=True))
     n_train = len(images.train[0])
     url = f"https://www.openml.org/d/{known.data_id}"

@@ -3,11 +3,15 @@
 Notation: n images of h x w pixels, c = 3 colours where there are any, K classes.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skibias._run.seeds import draw_seed
+from skibias._typing import RandomState
 
 # Rec. 601 of the ITU: the luma of red, green and blue.
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -20,12 +24,12 @@ class LabelledImages(NamedTuple):
     codes: np.ndarray  # (n,), positions in `classes`
     classes: np.ndarray  # (K,), the labels in sorted order
 
-    def take(self, rows):
+    def take(self, rows: np.ndarray) -> LabelledImages:
         """Return some of the images."""
         return self._replace(images=self.images[rows], codes=self.codes[rows])
 
 
-def check_labelled_images(pair, name, owner):
+def check_labelled_images(pair: Any, name: str, owner: str) -> LabelledImages:
     """Check a pair (images, labels) and return it as `LabelledImages`.
 
     Raises
@@ -49,7 +53,7 @@ def check_labelled_images(pair, name, owner):
     return LabelledImages(images, codes, classes)
 
 
-def _check_values(images, name, owner):
+def _check_values(images: np.ndarray, name: str, owner: str) -> None:
     rule = "images as uint8, or as floats from 0 to 1"
     if images.dtype == np.uint8:
         return
@@ -60,7 +64,9 @@ def _check_values(images, name, owner):
         raise _error(name, owner, rule, f"floats from {lowest:g} to {highest:g}")
 
 
-def check_same_classes(first, second, names, owner):
+def check_same_classes(
+    first: LabelledImages, second: LabelledImages, names: Sequence[str], owner: str
+) -> None:
     """Refuse two sets of images that do not have the same classes."""
     if not np.array_equal(first.classes, second.classes):
         raise ValueError(
@@ -69,7 +75,9 @@ def check_same_classes(first, second, names, owner):
         )
 
 
-def check_same_shape(first, second, names, owner):
+def check_same_shape(
+    first: LabelledImages, second: LabelledImages, names: Sequence[str], owner: str
+) -> None:
     """Refuse two sets of images that do not have the same shape."""
     shapes = first.images.shape[1:], second.images.shape[1:]
     if shapes[0] != shapes[1]:
@@ -79,7 +87,7 @@ def check_same_shape(first, second, names, owner):
         )
 
 
-def check_class_sizes(source, n_shares, name, owner):
+def check_class_sizes(source: LabelledImages, n_shares: int, name: str, owner: str) -> None:
     """Refuse images of which some class cannot be split into so many shares."""
     counts = np.bincount(source.codes)
     if counts.min() < n_shares:
@@ -88,11 +96,16 @@ def check_class_sizes(source, n_shares, name, owner):
         raise _error(name, owner, rule, f"{counts.min()} of the class {smallest}")
 
 
-def _error(name, owner, rule, got):
+def _error(name: str, owner: str, rule: str, got: Any) -> ValueError:
     return ValueError(f"The {name!r} parameter of {owner} must hold {rule}. Got {got} instead.")
 
 
-def split_source(source, test, fraction, generator):
+def split_source(
+    source: LabelledImages,
+    test: LabelledImages | None,
+    fraction: float,
+    generator: np.random.RandomState,
+) -> tuple[LabelledImages, LabelledImages, LabelledImages]:
     """Split images at random into training, validation and test.
 
     Parameters
@@ -123,7 +136,9 @@ def split_source(source, test, fraction, generator):
     return rest[-1], validation, rest[0] if test is None else test
 
 
-def make_generators(random_state, names):
+def make_generators(
+    random_state: RandomState, names: Sequence[str]
+) -> dict[str, np.random.RandomState]:
     """Make an independent generator for each name, so that no draw moves another's.
 
     None as ``random_state`` gives fresh ones; NumPy's global generator is left alone.
@@ -132,18 +147,18 @@ def make_generators(random_state, names):
     return {name: np.random.RandomState([seed, number]) for number, name in enumerate(names)}
 
 
-def to_unit_range(images):
+def to_unit_range(images: np.ndarray) -> np.ndarray:
     """Return images as float32 from 0 to 1."""
     scale = 255 if images.dtype == np.uint8 else 1
     return images.astype(np.float32) / np.float32(scale)
 
 
-def to_grey(images):
+def to_grey(images: np.ndarray) -> np.ndarray:
     """Return images (n, h, w) of floats as they are, and turn (n, h, w, 3) into their luma."""
     return images if images.ndim == 3 else images @ _LUMA
 
 
-def pad_to(images, height, width):
+def pad_to(images: np.ndarray, height: int, width: int) -> np.ndarray:
     """Put images (n, h, w) in the middle of a black frame of height x width pixels."""
     missing = height - images.shape[1], width - images.shape[2]
     margins = [(pixels // 2, pixels - pixels // 2) for pixels in missing]

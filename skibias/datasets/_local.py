@@ -1,15 +1,21 @@
 """The folder of local copies of data sets, which the user names."""
 
+from __future__ import annotations
+
 import json
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
+
+from skibias._typing import Frame
 
 _FOLDER_VARIABLE = "SKIBIAS_DATA"
 
 
-def local_folder():
+def local_folder() -> Path | None:
     """Return the folder in the environment variable, or None if it is not set."""
     value = os.environ.get(_FOLDER_VARIABLE)
     if not value:
@@ -23,7 +29,7 @@ def local_folder():
     return folder
 
 
-def local_copy_hint(folder, file, purpose="go without the network"):
+def local_copy_hint(folder: Path | None, file: str, purpose: str = "go without the network") -> str:
     """Say how to do something with a local file of that name."""
     where = f"is {str(folder)!r}, which holds no copy that can be used" if folder else "is not set"
     return (
@@ -32,7 +38,7 @@ def local_copy_hint(folder, file, purpose="go without the network"):
     )
 
 
-def read_parquet(path, owner):
+def read_parquet(path: Path, owner: str) -> tuple[Frame, dict[str, Any]]:
     """Read a file of a table, and what its metadata hold under the key of this package.
 
     Parameters
@@ -73,7 +79,9 @@ def read_parquet(path, owner):
     return frame, metadata
 
 
-def read_first_usable(copies, read, name, verbose):
+def read_first_usable(
+    copies: Iterable[Any], read: Callable[..., Any], name: str, verbose: int
+) -> Any:
     """Read the first local copy that can be used; None if there is none.
 
     Parameters

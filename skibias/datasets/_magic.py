@@ -1,12 +1,16 @@
 """The MAGIC gamma telescope data, bundled with the package."""
 
+from __future__ import annotations
+
 import gzip
 from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch
 
-from skibias._typing import Dataset
+from skibias._typing import Dataset, Frame
 
 _DATA_MODULE = "skibias.datasets.data"
 _FILE_NAME = "magic_telescope.csv.gz"
@@ -112,30 +116,30 @@ def load_magic_telescope(*, return_X_y: bool = False, as_frame: bool = False) ->
     )
 
 
-def _check_bool(name, value):
+def _check_bool(name: str, value: Any) -> None:
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(
             f"The {name!r} parameter of load_magic_telescope must be a bool. Got {value!r} instead."
         )
 
 
-def _data_file(name):
+def _data_file(name: str) -> Traversable:
     # The folder has no __init__.py: it is reached through its parent, a regular package.
     return resources.files("skibias.datasets") / "data" / name
 
 
-def _read_table():
+def _read_table() -> tuple[list[str], np.ndarray, np.ndarray]:
     """Read the names of the features, their values (n, d) and the class codes (n,)."""
     with _data_file(_FILE_NAME).open("rb") as compressed, gzip.open(compressed, "rt") as lines:
         feature_names = lines.readline().rstrip().split(",")[:-1]
         # With encoding=None the converter is given text by numpy 1 too, not bytes.
-        codes = {-1: _CLASS_CODES.__getitem__}
+        codes: Any = {-1: _CLASS_CODES.__getitem__}
         table = np.loadtxt(lines, delimiter=",", converters=codes, encoding=None)
     # A copy: a slice of the table would be a strided view and keep the class column alive.
     return feature_names, table[:, :-1].copy(), table[:, -1].astype(np.int64)
 
 
-def _to_frame(feature_names, data, target):
+def _to_frame(feature_names: list[str], data: Any, target: np.ndarray) -> Frame:
     """Put features and target into one pandas DataFrame."""
     try:
         import pandas as pd

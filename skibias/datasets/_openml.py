@@ -4,13 +4,16 @@ openml downloads, checks what it has downloaded, and keeps a cache on disk. This
 settings of one call, repeated attempts with a chosen delay, and errors that say what to do.
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from skibias._sklearn_compat import Interval
 
@@ -42,7 +45,16 @@ class _Source(NamedTuple):
     folder: Path  # of the data set in openml's cache
 
 
-def read_openml(name, data_id, owner, *, data_home, n_retries, delay, verbose):
+def read_openml(
+    name: str,
+    data_id: int,
+    owner: str,
+    *,
+    data_home: Any,
+    n_retries: int,
+    delay: float,
+    verbose: int,
+) -> tuple[Any, Any, str, dict[str, Any]]:
     """Read a table of OpenML from openml's cache, or download it into the cache.
 
     Parameters
@@ -84,7 +96,7 @@ def read_openml(name, data_id, owner, *, data_home, n_retries, delay, verbose):
         return _read_with_retries(openml, source, n_retries, delay, verbose)
 
 
-def _import_openml(owner):
+def _import_openml(owner: str) -> Any:
     try:
         import openml
     except ImportError as error:
@@ -96,7 +108,7 @@ def _import_openml(owner):
 
 
 @contextmanager
-def _settings(config, data_home, verbose):
+def _settings(config: Any, data_home: Any, verbose: int) -> Iterator[None]:
     """Set openml's cache, retries and progress bar, and undo it, also on errors."""
     # openml has a context manager of its own, but that one keeps its settings on errors.
     before = config.get_config_as_dict()
@@ -112,9 +124,12 @@ def _settings(config, data_home, verbose):
         config.show_progress = before["show_progress"]
 
 
-def _read_with_retries(openml, source, n_retries, delay, verbose):
+def _read_with_retries(
+    openml: Any, source: _Source, n_retries: int, delay: float, verbose: int
+) -> tuple[Any, Any, str, dict[str, Any]]:
     """Read until no download fails, at most ``n_retries + 1`` times."""
-    for n_left in range(n_retries, -1, -1):
+    n_left = n_retries
+    while True:
         try:
             return _read(openml, source)
         except _network_errors() as error:
@@ -126,14 +141,15 @@ def _read_with_retries(openml, source, n_retries, delay, verbose):
                 ) from error
             _report(verbose, f"{_reason(error)}; trying again in {delay:g} s, {n_left} left")
             time.sleep(delay)
+            n_left -= 1
 
 
-def _read(openml, source):
+def _read(openml: Any, source: _Source) -> tuple[Any, Any, str, dict[str, Any]]:
     """Let openml read its cache, and download what is missing there."""
     try:
         dataset = openml.datasets.get_dataset(source.data_id, download_data=True)
         data, target, _, _ = dataset.get_data(target=dataset.default_target_attribute)
-    except (MemoryError, *_network_errors()):
+    except (MemoryError,) + _network_errors():
         raise
     except Exception as error:  # openml and the parsers below it raise errors of many types
         raise OSError(
@@ -148,7 +164,7 @@ def _read(openml, source):
     return data, target, dataset.description or "", details
 
 
-def _network_errors():
+def _network_errors() -> tuple[type[BaseException], ...]:
     """Return the types that openml raises when a download fails."""
     import openml.exceptions
     import requests
@@ -164,16 +180,16 @@ def _network_errors():
     )
 
 
-def _origin(source):
+def _origin(source: _Source) -> str:
     data_files = (f"dataset_{source.data_id}.pq", "dataset.pq", "dataset.arff")
     in_cache = any((source.folder / file).is_file() for file in data_files)
     return "from the cache of openml" if in_cache else "over the network"
 
 
-def _reason(error):
+def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _report(verbose, text):
+def _report(verbose: int, text: str) -> None:
     if verbose:
         print(text, file=sys.stderr)

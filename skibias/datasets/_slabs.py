@@ -3,9 +3,11 @@
 Notation: n rows, f features that tell the class, d columns of noise; k slabs of a feature.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -166,7 +168,7 @@ def make_slabs(
     )
 
 
-def _check_slabs(n_slabs, margin):
+def _check_slabs(n_slabs: Sequence[int], margin: float) -> None:
     if not n_slabs or not all(is_whole(k) and k in _SLABS for k in n_slabs):
         raise ValueError(
             "The 'n_slabs' parameter of make_slabs must hold at least one number, each of them 2, "
@@ -180,12 +182,14 @@ def _check_slabs(n_slabs, margin):
         )
 
 
-def draw_classes(n, generator):
+def draw_classes(n: int, generator: np.random.RandomState) -> np.ndarray:
     """Draw classes (n,), 0 or 1 with equal probability."""
     return generator.randint(2, size=n, dtype=np.int64)
 
 
-def draw_feature(target, k, margin, generator):
+def draw_feature(
+    target: np.ndarray, k: int, margin: float, generator: np.random.RandomState
+) -> np.ndarray:
     """Draw the values (n,) of a feature of k slabs for rows of the classes ``target`` (n,)."""
     classes, probabilities = _SLABS[k]
     n = len(target)
@@ -199,14 +203,18 @@ def draw_feature(target, k, margin, generator):
     return left_end + width * generator.uniform(size=n)
 
 
-def _make_part(n, n_slabs, n_noise, margin, generator):
+def _make_part(
+    n: int, n_slabs: Sequence[int], n_noise: int, margin: float, generator: np.random.RandomState
+) -> Bunch:
     target = draw_classes(n, generator)
     features = [draw_feature(target, k, margin, generator) for k in n_slabs]
     noise = generator.uniform(-1, 1, size=(n, n_noise))
     return Bunch(data=np.column_stack([*features, noise]), target=target)
 
 
-def _randomize(part, n_slabs, margin, generator):
+def _randomize(
+    part: Bunch, n_slabs: Sequence[int], margin: float, generator: np.random.RandomState
+) -> dict[str, Any]:
     """Return the sets in which one feature, or all but one, are drawn for classes drawn anew."""
     n = len(part.target)
     random_features = np.column_stack(
@@ -219,7 +227,7 @@ def _randomize(part, n_slabs, margin, generator):
     }
 
 
-def _replace(part, random_features, is_random):
+def _replace(part: Bunch, random_features: np.ndarray, is_random: np.ndarray) -> Bunch:
     """Return a set in which the features (f,) that are so marked are random."""
     data = part.data.copy()
     data[:, np.flatnonzero(is_random)] = random_features[:, is_random]

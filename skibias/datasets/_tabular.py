@@ -1,16 +1,19 @@
 """Tables by name: the benchmark of Grinsztajn et al. (2022), and sets of mixed columns."""
 
+from __future__ import annotations
+
 import os
 import re
 from functools import partial
-from typing import Literal, NamedTuple
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
 
 from skibias._docstrings import shared_parts
 from skibias._sklearn_compat import StrOptions, validate_params
-from skibias._typing import Dataset
+from skibias._typing import Dataset, Frame
 from skibias.datasets._local import (
     local_copy_hint,
     local_folder,
@@ -28,17 +31,17 @@ from skibias.datasets._tabular_mixed import (
 from skibias.datasets._tabular_rule import to_benchmark_version
 from skibias.datasets._tabular_sets import MIXED, MIXED_SETS, SETS, SUITES
 
-_NAMES = {task: list(known) for task, known in {**SETS, MIXED: MIXED_SETS}.items()}
+_NAMES = {**{task: list(known) for task, known in SETS.items()}, MIXED: list(MIXED_SETS)}
 
 
 class _Table(NamedTuple):
     """A data set as it was read: features (n, d), target (n,) and where they are from."""
 
-    data: object
-    target: object
-    target_names: list | None  # of the classes 0, 1, …
+    data: Frame
+    target: Any
+    target_names: list[str] | None  # of the classes 0, 1, …
     description: str
-    details: dict
+    details: dict[str, Any]
 
 
 @validate_params({"task": [StrOptions(set(_NAMES))]})
@@ -237,7 +240,7 @@ def fetch_tabular(
 # Where a set is read from.
 
 
-def _find_task(name, task):
+def _find_task(name: str, task: str | None) -> str:
     searched = [task] if task else list(_NAMES)
     tasks = [suite for suite in searched if name in _NAMES[suite]]
     if not tasks:
@@ -254,7 +257,7 @@ def _find_task(name, task):
     return tasks[0]
 
 
-def find_local_copies(folder, name, task):
+def find_local_copies(folder: Path, name: str, task: str) -> list[tuple[Path, str]]:
     """List the copies of a set in a folder as pairs (path, version), the best first."""
     if task == MIXED:
         return find_mixed_copies(folder, name, MIXED_SETS[name].task)
@@ -274,7 +277,7 @@ def find_local_copies(folder, name, task):
     return [(path, version) for path, version in candidates if path.is_file()]
 
 
-def _read_copy(path, version, task, known):
+def _read_copy(path: Path, version: str, task: str, known: Any) -> _Table:
     """Read a local copy; a ValueError or OSError says why it cannot be used."""
     frame, metadata = read_parquet(path, "fetch_tabular")
     if frame.columns[-1:].tolist() != ["target"]:
@@ -301,12 +304,12 @@ def _read_copy(path, version, task, known):
     return _make_table(data, target, target_names, "", details)
 
 
-def _check_features(data, known):
+def _check_features(data: Frame, known: Any) -> None:
     if known.n_features not in (None, data.shape[1]):
         raise ValueError(f"it gives {data.shape[1]} features, not {known.n_features}")
 
 
-def _read_openml(name, task, known, folder, **options):
+def _read_openml(name: str, task: str, known: Any, folder: Path | None, **options: Any) -> _Table:
     """Read a set from OpenML; an error says how to go without."""
     file = f"{'reg-' if task == 'regression' else ''}{name}.parquet"
     if task == MIXED:
@@ -335,7 +338,7 @@ def _read_openml(name, task, known, folder, **options):
         ) from error
 
 
-def _encode_classes(target):
+def _encode_classes(target: np.ndarray) -> tuple[np.ndarray, list[str]]:
     """Encode labels, in sorted order, as 0 and 1."""
     import pandas as pd
 
@@ -346,7 +349,13 @@ def _encode_classes(target):
     return codes, [str(label) for label in labels]
 
 
-def _make_table(data, target, target_names, description, details):
+def _make_table(
+    data: Any,
+    target: np.ndarray,
+    target_names: list[str] | None,
+    description: str,
+    details: dict[str, Any],
+) -> _Table:
     """Bring features and target to their types, which must leave no value missing."""
     import pandas as pd
 
@@ -358,7 +367,9 @@ def _make_table(data, target, target_names, description, details):
     return _Table(data, target, target_names, description, details)
 
 
-def _make_mixed_table(data, target, known, description, details):
+def _make_mixed_table(
+    data: Frame, target: Any, known: Any, description: str, details: dict[str, Any]
+) -> _Table:
     """Keep features as they are, and bring the target to its type."""
     import pandas as pd
 
@@ -371,7 +382,7 @@ def _make_mixed_table(data, target, known, description, details):
     return _Table(data, target, target_names, description, details)
 
 
-def _summarize(name, task, known, table):
+def _summarize(name: str, task: str, known: Any, table: _Table) -> str:
     """Return the first lines of a description."""
     n, d = table.data.shape
     read = (
@@ -390,11 +401,11 @@ def _summarize(name, task, known, table):
     )
 
 
-def _url(known):
+def _url(known: Any) -> str | None:
     return None if known.data_id is None else f"https://www.openml.org/d/{known.data_id}"
 
 
-def _to_bunch(name, task, known, table):
+def _to_bunch(name: str, task: str, known: Any, table: _Table) -> Bunch:
     import pandas as pd
 
     summary = _summarize(name, task, known, table)

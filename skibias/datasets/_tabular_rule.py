@@ -3,7 +3,14 @@
 All functions are pure and take objects of pandas.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+
+from skibias._typing import Frame
 
 _MIN_DISTINCT_VALUES = 10
 _MAX_MISSING = 0.7
@@ -11,12 +18,12 @@ _ID_ENDINGS = tuple(f"{mark}{word}" for mark in "_-." for word in ("id", "index"
 _BALANCING_SEED = 0
 
 
-def is_id_like(column):
+def is_id_like(column: Any) -> bool:
     """Tell from its name whether a column holds an id or an index."""
     return str(column).lower().endswith(_ID_ENDINGS)
 
 
-def categorical_columns(data, by_meaning=()):
+def categorical_columns(data: Any, by_meaning: Iterable[str] = ()) -> list[Any]:
     """List the columns that hold categories: not numbers, binary, id-like or named."""
     numbers = set(data.select_dtypes("number").columns)
     n_distinct = data.nunique()
@@ -30,26 +37,26 @@ def categorical_columns(data, by_meaning=()):
     ]
 
 
-def columns_with_few_values(data):
+def columns_with_few_values(data: Any) -> list[Any]:
     """List the columns with too few distinct values to be numbers; missing ones do not count."""
     n_distinct = data.nunique()
     return [column for column in data.columns if n_distinct[column] < _MIN_DISTINCT_VALUES]
 
 
-def drop_missing(data):
+def drop_missing(data: Any) -> Frame:
     """Drop the columns that are mostly missing, then the rows with a missing value."""
     mostly_missing = data.columns[data.isna().mean() > _MAX_MISSING]
     return data.drop(columns=mostly_missing).dropna()
 
 
-def against_rest(labels, label):
+def against_rest(labels: Any, label: Any) -> Any:
     """Set one class against all others, which become the class "rest"."""
     if not (labels == label).any():
         raise ValueError(f"no row has the class {label!r}")
     return labels.where(labels == label, "rest")
 
 
-def balance_classes(labels):
+def balance_classes(labels: Any) -> tuple[np.ndarray, list[Any]]:
     """Choose rows of the two largest classes, equally many of either.
 
     Returns the positions of the rows, those of the larger class first, and the labels of the
@@ -66,7 +73,9 @@ def balance_classes(labels):
     return np.concatenate([chosen, rows_of_smaller]), [larger, smaller]
 
 
-def to_benchmark_version(data, labels, *, categorical=(), one_against_rest=None):
+def to_benchmark_version(
+    data: Any, labels: Any, *, categorical: Iterable[str] = (), one_against_rest: Any = None
+) -> tuple[Frame, np.ndarray, list[str]]:
     """Make the benchmark's version for classification of original data.
 
     Parameters
