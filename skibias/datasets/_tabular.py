@@ -21,15 +21,15 @@ from skibias.datasets._local import (
     read_parquet,
 )
 from skibias.datasets._openml import DOWNLOAD_PARAMETERS, DOWNLOAD_RULES, read_openml
+from skibias.datasets._tabular_description import describe_set, set_url
 from skibias.datasets._tabular_mixed import (
-    count_kinds,
     encode_target,
     find_mixed_copies,
     mixed_file,
     original_columns,
 )
 from skibias.datasets._tabular_rule import to_benchmark_version
-from skibias.datasets._tabular_sets import MIXED, MIXED_SETS, SETS, SUITES
+from skibias.datasets._tabular_sets import MIXED, MIXED_SETS, SETS
 
 _NAMES = {**{task: list(known) for task, known in SETS.items()}, MIXED: list(MIXED_SETS)}
 
@@ -224,17 +224,17 @@ def fetch_tabular(
     >>> X.shape  # doctest: +SKIP
     (38474, 7)
     """
-    task = _find_task(name, task)
-    known = MIXED_SETS[name] if task == MIXED else SETS[task][name]
+    suite = _find_task(name, task)
+    known = MIXED_SETS[name] if suite == MIXED else SETS[suite][name]
     folder = local_folder()
-    copies = [] if folder is None else find_local_copies(folder, name, task)
-    table = read_first_usable(copies, partial(_read_copy, task=task, known=known), name, verbose)
+    copies = [] if folder is None else find_local_copies(folder, name, suite)
+    table = read_first_usable(copies, partial(_read_copy, task=suite, known=known), name, verbose)
     if table is None:
         download = {"data_home": data_home, "n_retries": n_retries, "delay": delay}
-        table = _read_openml(name, task, known, folder, verbose=verbose, **download)
+        table = _read_openml(name, suite, known, folder, verbose=verbose, **download)
     if return_X_y:
         return table.data, table.target
-    return _to_bunch(name, task, known, table)
+    return _to_bunch(name, suite, known, table)
 
 
 # Where a set is read from.
@@ -382,33 +382,11 @@ def _make_mixed_table(
     return _Table(data, target, target_names, description, details)
 
 
-def _summarize(name: str, task: str, known: Any, table: _Table) -> str:
-    """Return the first lines of a description."""
-    n, d = table.data.shape
-    read = (
-        f"his table was read from {table.details.get('file', 'OpenML')} "
-        f"(version: {table.details['version']})."
-    )
-    if task == MIXED:
-        n_numbers, n_categories, n_missing = count_kinds(table.data)
-        return (
-            f"{name}: {known.task} on {n_numbers} numerical and {n_categories} categorical "
-            f"features, {n} rows, {n_missing} missing values.\nT{read}"
-        )
-    return (
-        f"{name}: {task} on {d} numerical features, {n} rows.\n"
-        f"The benchmark's version is {_url(known)} (suite {SUITES[task]}); t{read}"
-    )
-
-
-def _url(known: Any) -> str | None:
-    return None if known.data_id is None else f"https://www.openml.org/d/{known.data_id}"
-
-
 def _to_bunch(name: str, task: str, known: Any, table: _Table) -> Bunch:
     import pandas as pd
 
-    summary = _summarize(name, task, known, table)
+    source = f"{table.details.get('file', 'OpenML')} (version: {table.details['version']})"
+    summary = describe_set(name, task, known, table.data, source)
     return Bunch(
         data=table.data,
         target=table.target,
@@ -418,6 +396,6 @@ def _to_bunch(name: str, task: str, known: Any, table: _Table) -> Bunch:
         task=known.task if task == MIXED else task,
         DESCR="\n\n".join(filter(None, [summary, table.description])),
         data_id=known.data_id,
-        url=_url(known),
+        url=set_url(known),
         details=table.details,
     )
