@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -96,8 +97,4 @@ def worker_threads(n_threads: int) -> Iterator[Callable[[Sequence[Callable[[], R
         yield lambda calls: [call() for call in calls]
         return
     with _single_threads(n_threads) as pool:
-        yield lambda calls: list(pool.map(_call, calls))
-
-
-def _call(function: Callable[[], Result]) -> Result:
-    return function()
+        yield lambda calls: list(pool.map(operator.call, calls))

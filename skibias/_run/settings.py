@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,9 @@ def plain_settings() -> Iterator[int]:
     with ExitStack() as stack:
         for setting in _default_settings():
             stack.enter_context(setting)
+        if _SMALLEST * 2 == 0:
+            torch.set_flush_denormal(False)
+            stack.callback(torch.set_flush_denormal, True)
         yield stack.enter_context(one_thread())
 
 
@@ -93,24 +96,12 @@ def _default_settings() -> Iterator[AbstractContextManager]:
     yield full_precision()
     if torch.empty(0).device.type != "cpu":  # a default device slows down every operation
         yield torch.device("cpu")
-    if _SMALLEST * 2 == 0:
-        yield _denormals_kept()
 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Leave out the half precision of ``torch.autocast`` meanwhile."""
-    with ExitStack() as stack:
-        stack.enter_context(torch.autocast("cpu", enabled=False))
-        if torch.is_autocast_enabled():  # on a GPU
-            stack.enter_context(torch.autocast("cuda", enabled=False))
+    is_on_gpu = torch.is_autocast_enabled()
+    gpu = torch.autocast("cuda", enabled=False) if is_on_gpu else nullcontext()
+    with torch.autocast("cpu", enabled=False), gpu:
         yield
-
-
-@contextmanager
-def _denormals_kept() -> Iterator[None]:
-    torch.set_flush_denormal(False)
-    try:
-        yield
-    finally:
-        torch.set_flush_denormal(True)
