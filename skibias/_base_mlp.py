@@ -258,12 +258,12 @@ class BaseLearnedActivationMLP(ReadsTables, EstimatorWithParts):
         if is_classification:
             check_classification_targets(y)
         check_given_functions(self, X, self.table_reader_, columns.shape[1])
-        weights = check_weights(sample_weight, columns, owner) * self._class_weights(y)
+        weights = self._weighted_classes(check_weights(sample_weight, columns, owner), y)
         return TableData(columns, y, weights, check_groups(groups, columns))
 
-    def _class_weights(self, y: np.ndarray) -> np.ndarray:
-        """Return the factors (n,) on the weights of rows that their classes stand for."""
-        return np.ones(len(y))
+    def _weighted_classes(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return weights (n,) of rows, times those of their classes if there are any."""
+        return weights
 
     def _problem(self, data: TableData, learner: ActivationLearner, run: FitRun) -> Problem:
         """Encode the targets, hold out rows and fit the scaler."""

@@ -118,16 +118,16 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
         )
         self.class_weight = class_weight
 
-    def _class_weights(self, y: np.ndarray) -> np.ndarray:
+    def _weighted_classes(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.class_weight is None:
-            return super()._class_weights(y)
+            return weights
         try:
             factors = compute_sample_weight(self.class_weight, column_or_1d(y))
         except ValueError as error:
             raise parameter_error(
                 "class_weight", type(self).__name__, "name classes of y", self.class_weight
             ) from error
-        return check_weights(factors, y, type(self).__name__, "class_weight")
+        return weights * check_weights(factors, y, type(self).__name__, "class_weight")
 
     def _fit(self, *arguments: Any) -> list[Cut]:
         cuts = super()._fit(*arguments)

@@ -317,6 +317,7 @@ def test_a_stack_of_networks_is_averaged(iris):
             weights[None],
             networks.encoder,
             networks.encoding,
+            networks.target_means,
         )
         parts.append(single.decision_function(X))
     np.testing.assert_allclose(stack.decision_function(X), np.mean(parts, 0))
@@ -488,12 +489,11 @@ def test_wrong_parameters_are_refused_by_name(parameters, message, iris, no_netw
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda X, y, w: (np.where(X > 7, np.nan, X), y, w), "NaN"),
         (lambda X, y, w: (np.where(X > 7, np.inf, X), y, w), "infinity"),
         (lambda X, y, w: (X[:0], y[:0], w[:0]), "0 sample"),
         (lambda X, y, w: (X, np.zeros(len(y)), w), "at least two classes.*one class"),
         (lambda X, y, w: (X, y[:-1], w), "inconsistent numbers of samples"),
-        (lambda X, y, w: (np.full(X.shape, "text", object), y, w), "could not convert string"),
+        (lambda X, y, w: (np.where(X > 7, {}, X), y, w), "must hold numbers"),
         (lambda X, y, w: (X, y, 0 * w), "'sample_weight' parameter.*Got zeros only"),
         (lambda X, y, w: (X, y, -w), "'sample_weight' parameter.*negative"),
         (lambda X, y, w: (X, y + 0.5, w), "continuous"),
