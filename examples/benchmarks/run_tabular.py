@@ -8,8 +8,13 @@ its error, and the run goes on. `make_report.py` turns the file into tables and 
 The sets are fetched by `skibias.datasets.fetch_tabular`, from OpenML or from the folder in the
 environment variable SKIBIAS_DATA.
 
+Sets with categories and missing values (`--task mixed`) have a table of models and a file of their
+own: every model is given the frame, or stands behind encoders. `summarize_mixed.py` prints tables
+of that file.
+
     python examples/benchmarks/run_tabular.py --quick
     python examples/benchmarks/run_tabular.py --task classification --n-jobs 4 --output tabular.csv
+    python examples/benchmarks/run_tabular.py --task mixed --output mixed.csv
 """
 
 import argparse
@@ -19,6 +24,7 @@ from pathlib import Path
 from joblib import Parallel, delayed
 from tabular import protocol, results
 from tabular.measurement import Job
+from tabular.mixed_models import MIXED_MODELS
 from tabular.models import DEFAULT_MODELS, MODELS
 from tabular.processes import call_apart
 from tqdm import tqdm
@@ -26,6 +32,7 @@ from tqdm import tqdm
 # This process imports nothing heavy: on Linux, a child's peak memory starts from its parent's.
 
 QUICK_SETS = ["electricity", "california", "cpu_act"]
+QUICK_MIXED_SETS = ["titanic", "insurance"]
 QUICK_ROWS = 600
 
 
@@ -34,19 +41,22 @@ def parse_arguments(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--sets", nargs="+", metavar="SET", help="names of sets (default: all)")
-    add("--task", choices=protocol.TASKS, help="only sets of this task (default: both)")
+    add(
+        "--task",
+        choices=(*protocol.TASKS, protocol.MIXED),
+        help="only sets of this task, or those of mixed columns (default: the first two)",
+    )
     add(
         "--models",
         nargs="+",
         metavar="MODEL",
-        choices=MODELS,
-        default=list(DEFAULT_MODELS),
-        help=f"some of {', '.join(MODELS)} (default: up to {DEFAULT_MODELS[-1]})",
+        help=f"some of {', '.join(MODELS)} (default: up to {DEFAULT_MODELS[-1]}); of mixed columns "
+        f"{', '.join(MIXED_MODELS)} (default: all)",
     )
     add("--n-splits", type=int, help="splits of every set (default: 1 to 5, by the test rows)")
     add("--max-rows", type=int, help="use a random subset of this many rows of each set")
     add("--n-jobs", type=int, default=1, help="fits side by side (default: 1)")
-    add("--output", type=Path, help="CSV file (default: tabular.csv, or tabular_quick.csv)")
+    add("--output", type=Path, help="CSV file (default: tabular.csv, mixed.csv, …_quick.csv)")
     add("--no-complexity", action="store_true", help="leave TV complexity out")
     add("--retry-failed", action="store_true", help="repeat fits that failed")
     add(
@@ -55,13 +65,26 @@ def parse_arguments(arguments=None):
         help=f"one split of {QUICK_ROWS} rows of {', '.join(QUICK_SETS)}; the numbers mean nothing",
     )
     options = parser.parse_args(arguments)
+    options.is_mixed = options.task == protocol.MIXED
+    known = MIXED_MODELS if options.is_mixed else MODELS
+    unknown = [name for name in options.models or () if name not in known]
+    if unknown:
+        parser.error(f"no model {', '.join(unknown)} of this task, only {', '.join(known)}")
+    options.models = options.models or list(MIXED_MODELS if options.is_mixed else DEFAULT_MODELS)
+    set_defaults(options)
+    return options
+
+
+def set_defaults(options):
+    """Fill in what depends on other options."""
+    options.fields = results.MIXED_FIELDS if options.is_mixed else results.FIELDS
+    name = "mixed" if options.is_mixed else "tabular"
     if options.quick:
         options.n_splits = options.n_splits or 1
         options.max_rows = options.max_rows or QUICK_ROWS
-        options.sets = options.sets or QUICK_SETS
-    name = "tabular_quick.csv" if options.quick else "tabular.csv"
-    options.output = options.output or Path(name)
-    return options
+        options.sets = options.sets or (QUICK_MIXED_SETS if options.is_mixed else QUICK_SETS)
+        name += "_quick"
+    options.output = options.output or Path(f"{name}.csv")
 
 
 def readable_sets(names, task):
@@ -76,24 +99,30 @@ def readable_sets(names, task):
     return {(name, task): count for name, task, count in sets if isinstance(count, int)}
 
 
-def installed_models(names):
+def installed_models(names, models=MODELS):
     """Return the models whose packages are there, and say which are not."""
-    missing = [name for name in names if not MODELS[name].is_installed()]
+    missing = [name for name in names if not models[name].is_installed()]
     for name in missing:
-        print(f"{name} is left out: {MODELS[name].package} is not installed", file=sys.stderr)
+        print(f"{name} is left out: {models[name].package} is not installed", file=sys.stderr)
     return [name for name in names if name not in missing]
 
 
 def list_jobs(n_rows, models, options):
     """Return the jobs for sets with these numbers of rows, models changing fastest."""
+    with_complexity = not (options.no_complexity or options.is_mixed)
     return [
-        Job(name, task, split, model, options.max_rows, not options.no_complexity)
+        Job(name, task, split, model, options.max_rows, with_complexity, options.is_mixed)
         for (name, task), count in n_rows.items()
-        for split in range(
-            options.n_splits or protocol.n_splits(min(count, options.max_rows or count))
-        )
+        for split in range(options.n_splits or usual_splits(count, options))
         for model in models
     ]
+
+
+def usual_splits(count, options):
+    """Return how many splits a set of this many rows gets if nothing is said."""
+    if options.is_mixed:
+        return protocol.MIXED_SPLITS
+    return protocol.n_splits(min(count, options.max_rows or count))
 
 
 def remaining_jobs(jobs, rows, retry_failed=False):
@@ -108,14 +137,14 @@ def run_job(job):
     return row or job.identity() | {"status": reason}
 
 
-def run_jobs(jobs, output, n_jobs=1, run=run_job):
+def run_jobs(jobs, output, n_jobs=1, run=run_job, fields=results.FIELDS):
     """Run jobs side by side, append each row to the file when it is there; count failed ones."""
     # Threads do, as they only wait for processes.
     parallel = Parallel(n_jobs, backend="threading", return_as="generator_unordered")
     n_failed = 0
     with tqdm(total=len(jobs), unit="fit", file=sys.stderr) as bar:
         for row in parallel(delayed(run)(job) for job in jobs):
-            results.append_row(output, row)
+            results.append_row(output, row, fields)
             n_failed += row["status"] != results.OK
             bar.set_postfix_str(f"{row['set']} {row['split']} {row['model']}, {n_failed} failed")
             bar.update()
@@ -125,7 +154,7 @@ def run_jobs(jobs, output, n_jobs=1, run=run_job):
 def started_results(options):
     """Return the rows of the output file, or exit if it holds those of another benchmark."""
     try:
-        rows = results.open_results(options.output)
+        rows = results.open_results(options.output, options.fields)
     except ValueError as error:
         sys.exit(f"{error} Choose another --output.")
     max_rows = "" if options.max_rows is None else str(options.max_rows)
@@ -140,7 +169,7 @@ def started_results(options):
 
 def main():
     options = parse_arguments()
-    models = installed_models(options.models)
+    models = installed_models(options.models, MIXED_MODELS if options.is_mixed else MODELS)
     n_rows = readable_sets(options.sets, options.task)
     jobs = list_jobs(n_rows, models, options)
     if not jobs:
@@ -149,7 +178,7 @@ def main():
     todo = remaining_jobs(jobs, rows, options.retry_failed)
     print(f"{len(jobs)} fits, {len(jobs) - len(todo)} of them are in {options.output}")
     try:
-        n_failed = run_jobs(todo, options.output, options.n_jobs)
+        n_failed = run_jobs(todo, options.output, options.n_jobs, fields=options.fields)
     except KeyboardInterrupt:
         sys.exit("Interrupted. The same command continues.")
     print(f"{len(todo) - n_failed} fitted, {n_failed} failed")

@@ -130,7 +130,7 @@ def test_a_model_without_its_package_is_left_out(monkeypatch, capsys):
 def test_embedding_networks_learn_and_leave_the_global_generator_alone(embedding):
     pytest.importorskip("rtdl_num_embeddings")
     embeddings = load("tabular.embeddings")
-    X, y, _ = classification_table()
+    X, y = classification_table()[:2]
     y = np.array(["a", "b"])[y]
     before = torch.random.get_rng_state()
     fits = [
@@ -142,7 +142,7 @@ def test_embedding_networks_learn_and_leave_the_global_generator_alone(embedding
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first.sum(1), 1, rtol=1e-5)
     assert torch.equal(before, torch.random.get_rng_state())
-    X, y, _ = regression_table()
+    X, y = regression_table()[:2]
     y = (y - y.mean()) / y.std()
     assert embeddings.EmbeddingMLPRegressor(embedding, max_iter=15).fit(X, y).score(X, y) > 0.8
 
@@ -234,7 +234,7 @@ def test_a_row_of_regression():
 
 @pytest.mark.parametrize("start", ["zeros", "relu"])
 def test_the_start_of_a_learned_activation_is_read_from_the_network(start):
-    X, y, _ = classification_table()
+    X, y = classification_table()[:2]
     learner = ActivationLearner(init=start, n_outer_steps=2, n_restarts=1, horizon=10)
     model = LearnedActivationMLPClassifier(
         (8,), activation="learned", learner=learner, max_iter=2, random_state=0
@@ -249,14 +249,14 @@ def test_the_start_of_a_learned_activation_is_read_from_the_network(start):
 
 
 def test_nothing_was_learned_where_relu_is_given():
-    X, y, _ = classification_table()
+    X, y = classification_table()[:2]
     model = LearnedActivationMLPClassifier((8,), activation="relu", max_iter=2, random_state=0)
     cells = measurement.describe(model.fit(X, y))
     assert (cells["chosen_name"], cells["start"]) == ("relu", "")
 
 
 def test_values_of_a_regressor_are_not_taken_for_labels():
-    X, y, _ = regression_table()
+    X, y = regression_table()[:2]
     linear = SimpleNamespace(predict=lambda X: X @ [1.0, 2.0, 0.0], classes_=[])
     assert measurement.complexity(linear, "regression", X, y) == pytest.approx(0, abs=1e-9)
 

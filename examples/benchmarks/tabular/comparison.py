@@ -15,20 +15,22 @@ TEXT = ("set", "task", "model", "status", "start", "candidate", "chosen_name", "
 TEXT += ("data_version", "skibias", "scikit-learn", "torch", "numpy", "package")
 
 
-def read_results(path):
+def read_results(path, fields=FIELDS):
     """Return a file's rows as a frame, the last one of every fit, numbers being numbers.
 
     Parameters
     ----------
     path : path
         A file of `run_tabular.py`; a run may still be appending to it.
+    fields : tuple of str
+        Its columns.
 
     Returns
     -------
     DataFrame
     """
-    frame = pd.DataFrame(read_rows(path), columns=list(FIELDS))
-    numbers = [name for name in FIELDS if name not in TEXT]
+    frame = pd.DataFrame(read_rows(path, fields), columns=list(fields))
+    numbers = [name for name in fields if name not in TEXT]
     frame[numbers] = frame[numbers].apply(pd.to_numeric)
     return frame.drop_duplicates(list(KEY), keep="last", ignore_index=True)
 

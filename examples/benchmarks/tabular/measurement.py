@@ -13,8 +13,9 @@ import time
 import warnings
 from typing import Any, NamedTuple
 
+from .mixed_models import MIXED_MODELS, categorical_columns
 from .models import MODELS
-from .protocol import CLASSIFICATION, draw_split
+from .protocol import CLASSIFICATION, MIXED, draw_mixed_split, draw_split
 from .results import OK
 
 MAX_STATUS = 300  # characters
@@ -31,6 +32,12 @@ class Job(NamedTuple):
     model: str
     max_rows: int | None = None
     with_complexity: bool = True
+    is_mixed: bool = False  # a set with categories and missing values
+
+    @property
+    def entry(self):
+        """The model's entry in its table."""
+        return (MIXED_MODELS if self.is_mixed else MODELS)[self.model]
 
     def identity(self):
         """Return the cells that are known before the fit."""
@@ -47,9 +54,10 @@ class Job(NamedTuple):
 class Table(NamedTuple):
     """A data set."""
 
-    X: Any  # (n, d) float64
+    X: Any  # (n, d) float64, or a frame if columns are mixed
     y: Any  # (n,) class numbers or values
     version: str = "benchmark"  # or what a local copy is instead
+    task: str = ""  # "classification" or "regression"
 
 
 class Chosen(NamedTuple):
@@ -71,16 +79,16 @@ def measure(job, load):
     ----------
     job : Job
     load : callable
-        (set, task) -> `Table`.
+        (set, task or "mixed") -> `Table`.
 
     Returns
     -------
     dict
-        Cells by the names of `results.FIELDS`.
+        Cells by the names of `results.FIELDS` or `results.MIXED_FIELDS`.
     """
-    row = {**job.identity(), **versions(MODELS[job.model].package)}
+    row = {**job.identity(), **versions(job.entry.package)}
     try:
-        table = load(job.set, job.task)
+        table = load(job.set, MIXED if job.is_mixed else job.task)
         row |= {"data_version": table.version, **fit_and_score(job, table.X, table.y)}
     except Exception as error:  # whatever it is, the other fits go on
         return row | {"status": error_text(error)[:MAX_STATUS]}
@@ -92,7 +100,8 @@ def load_set(name, task):
     from skibias.datasets import fetch_tabular
 
     bunch = fetch_tabular(name, task=task)
-    return Table(bunch.data.to_numpy(), bunch.target.to_numpy(), bunch.details["version"])
+    X = bunch.data if task == MIXED else bunch.data.to_numpy()
+    return Table(X, bunch.target.to_numpy(), bunch.details["version"], bunch.task)
 
 
 def versions(package):
@@ -112,16 +121,14 @@ def version(package):
 
 def fit_and_score(job, X, y):
     """Return the cells of results for a job's model on a set, X (n, d) and y (n,)."""
-    split = draw_split(len(X), job.split, job.max_rows)
-    train, validation, test = ((X[part], y[part]) for part in split)
-    candidates = MODELS[job.model].build(job.task, job.split)
-    warm_up(next(iter(candidates.values())), job.task)
-    before, start = peak_mb(), time.perf_counter()
+    (train, validation, test), candidates, cells = prepare(job, X, y)
+    warm_up(next(iter(candidates.values())), *warm_up_rows(job, *train))
+    before, start, cpu = peak_mb(), time.perf_counter(), time.process_time()
     chosen = fit_candidates(candidates, train, validation)
-    fitted, after = time.perf_counter(), peak_mb()
+    fitted, after, cpu = time.perf_counter(), peak_mb(), time.process_time() - cpu
     predictions = chosen.model.predict(test[0])
     predicted = time.perf_counter()
-    cells = {
+    cells |= {
         "fit_seconds": round(fitted - start, 3),
         "predict_seconds": round(predicted - fitted, 3),
         "peak_mb": round(after, 1),
@@ -134,25 +141,49 @@ def fit_and_score(job, X, y):
         "n_features": X.shape[1],
         **describe(chosen.model),
         **scores("test", job.task, test[1], predictions),
-        **probability_scores(job.task, chosen.model, *test),
+        **probability_scores(job.task, chosen.model, *test, with_auc=job.is_mixed),
         **scores("train", job.task, train[1], chosen.model.predict(train[0])),
     }
+    if job.is_mixed:
+        cells["fit_cpu_seconds"] = round(cpu, 3)
     if job.with_complexity:
         cells["tv_complexity"] = complexity(chosen.model, job.task, *train)
     return cells
 
 
-def warm_up(model, task):
-    """Fit a copy to a few random rows: libraries load parts of themselves in the first fit."""
-    import numpy as np
-    from sklearn.base import clone
+def prepare(job, X, y):
+    """Return the parts of a job's split, its candidates, and what is known of its columns."""
+    if not job.is_mixed:
+        split = draw_split(len(X), job.split, job.max_rows)
+        parts = [(X[part], y[part]) for part in split]
+        return parts, job.entry.build(job.task, job.split), {}
+    labels = y if job.task == CLASSIFICATION else None
+    split = draw_mixed_split(len(X), job.split, job.max_rows, labels)
+    parts = [(X.iloc[part].reset_index(drop=True), y[part]) for part in split]
+    categorical = categorical_columns(X)
+    candidates = job.entry.build(job.task, job.split, categorical)
+    return parts, candidates, {"n_categorical": len(categorical)}
 
+
+def warm_up_rows(job, X, y):
+    """Return a few random rows, or the first training rows of columns that are mixed."""
+    import numpy as np
+
+    if job.is_mixed:
+        return X.iloc[:WARM_UP_ROWS], y[:WARM_UP_ROWS]
     random = np.random.RandomState(0)
     X, y = random.uniform(size=(WARM_UP_ROWS, 3)), random.uniform(size=WARM_UP_ROWS)
+    return X, (y > 0.5).astype(int) if job.task == CLASSIFICATION else y
+
+
+def warm_up(model, X, y):
+    """Fit a copy to a few rows: libraries load parts of themselves in the first fit."""
+    from sklearn.base import clone
+
     # What fails here for other reasons than so few rows fails again where it is recorded.
     with contextlib.suppress(Exception), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        clone(model).fit(X, (y > 0.5).astype(int) if task == CLASSIFICATION else y)
+        clone(model).fit(X, y)
 
 
 def fit_candidates(candidates, train, validation):
@@ -201,17 +232,28 @@ def scores(part, task, y, predictions):
     }
 
 
-def probability_scores(task, model, X, y):
-    """Return log loss and calibration error of a classifier's probabilities."""
+def probability_scores(task, model, X, y, with_auc=False):
+    """Return log loss and calibration error of a classifier's probabilities, and the ROC AUC."""
     from sklearn.metrics import log_loss
 
     if task != CLASSIFICATION or not hasattr(model, "predict_proba"):
         return {}
     probabilities = model.predict_proba(X)
-    return {
+    cells = {
         "test_log_loss": log_loss(y, probabilities, labels=model.classes_),
         "test_calibration_error": calibration_error(y, probabilities, model.classes_),
     }
+    return cells | {"test_auc": area_under_curve(y, probabilities)} if with_auc else cells
+
+
+def area_under_curve(y, probabilities):
+    """Return the area under the ROC curve; of several classes the mean, each against the rest."""
+    from sklearn.metrics import roc_auc_score
+
+    n_classes = probabilities.shape[1]
+    return roc_auc_score(
+        y, probabilities[:, 1] if n_classes == 2 else probabilities, multi_class="ovr"
+    )
 
 
 def calibration_error(y, probabilities, classes):

@@ -57,14 +57,14 @@ def _for_task(estimator, task):
     return TransformedTargetRegressor(estimator, transformer=StandardScaler())
 
 
-def _linear_model(task):
+def linear_model(task):
     from sklearn.linear_model import LogisticRegression, Ridge
 
     return LogisticRegression(max_iter=1000) if task == CLASSIFICATION else Ridge()
 
 
 def _linear(task, seed):
-    return _behind_ranks(seed, _linear_model(task))
+    return _behind_ranks(seed, linear_model(task))
 
 
 def _nearest_neighbours(task, seed):
@@ -79,14 +79,14 @@ def _nearest_neighbours(task, seed):
     }
 
 
-def _random_forest(task, seed):
+def random_forest(task, seed):
     from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
     forest = RandomForestClassifier if task == CLASSIFICATION else RandomForestRegressor
     return forest(random_state=seed)
 
 
-def _hist_gradient_boosting(task, seed):
+def hist_gradient_boosting(task, seed):
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     is_classification = task == CLASSIFICATION
@@ -94,14 +94,14 @@ def _hist_gradient_boosting(task, seed):
     return trees(random_state=seed)
 
 
-def _lightgbm(task, seed):
+def lightgbm(task, seed):
     from lightgbm import LGBMClassifier, LGBMRegressor
 
     trees = LGBMClassifier if task == CLASSIFICATION else LGBMRegressor
     return trees(random_state=seed, n_jobs=1, verbose=-1)
 
 
-def _catboost(task, seed):
+def catboost(task, seed):
     from catboost import CatBoostClassifier, CatBoostRegressor
 
     trees = CatBoostClassifier if task == CLASSIFICATION else CatBoostRegressor
@@ -138,10 +138,10 @@ def _iaf_sklearn_mlp(task, seed):
 def _iaf_linear(task, seed):
     from sklearn.pipeline import make_pipeline
 
-    return make_pipeline(_learned_columns(task, seed), _linear_model(task))
+    return make_pipeline(_learned_columns(task, seed), linear_model(task))
 
 
-def _network(task, seed, **parameters):
+def network(task, seed, **parameters):
     """Return an estimator of skibias; it scales columns and targets itself."""
     from skibias import LearnedActivationMLPClassifier, LearnedActivationMLPRegressor
 
@@ -153,7 +153,7 @@ def _network(task, seed, **parameters):
 def _tuned_network(task, seed, tuned, values, **parameters):
     """Return a network of skibias for each value of one parameter."""
     return {
-        f"{tuned}={value:g}": _network(task, seed, **parameters, **{tuned: value})
+        f"{tuned}={value:g}": network(task, seed, **parameters, **{tuned: value})
         for value in values
     }
 
@@ -170,7 +170,7 @@ def _embedding_mlp(task, seed, embedding):
     return _for_task(make_pipeline(VarianceThreshold(), _behind_ranks(seed, network)), task)
 
 
-def _pytabkit(task, seed, name):
+def pytabkit_model(task, seed, name):
     import pytabkit
 
     kind = "Classifier" if task == CLASSIFICATION else "Regressor"
@@ -191,7 +191,7 @@ def _learner(**parameters):
 
 def _other_learner(task, seed, learner, **parameters):
     """Return a single network whose functions are learned with other settings."""
-    return _network(task, seed, learner=_learner(**learner), n_estimators=1, **parameters)
+    return network(task, seed, learner=_learner(**learner), n_estimators=1, **parameters)
 
 
 def _fixed_inputs(task, seed, n_channels, n_knots):
@@ -200,7 +200,7 @@ def _fixed_inputs(task, seed, n_channels, n_knots):
 
     learner = _learner(n_restarts=1, n_knots=n_knots, outer_step="normalized")
     columns = IAFTransformer(learner, n_channels=n_channels)
-    return _network(task, seed, activation="relu", input_activations=columns, n_estimators=1)
+    return network(task, seed, activation="relu", input_activations=columns, n_estimators=1)
 
 
 # Networks of skibias with one activation, or with learned functions of the columns and ReLU;
@@ -230,7 +230,7 @@ TUNED = ("relu", "tanh", "learned", "inputs")
 
 def _variants():
     """Return the variants with their default settings, and tuned ones."""
-    models = {name: _untuned("skibias", _network, **own) for name, own in VARIANTS.items()}
+    models = {name: _untuned("skibias", network, **own) for name, own in VARIANTS.items()}
     for name in TUNED:
         own = VARIANTS[name]
         choice = {"tuned": "learning_rate", "values": LEARNING_RATES}
@@ -247,12 +247,12 @@ def _ablations():
     learned = {"activation": "learned", "input_activations": None}
     inputs = {"input_activations": "learned"}
     models = {
-        "relu_minmax": _untuned("skibias", _network, **relu, scaling="minmax"),
-        "relu_standard": _untuned("skibias", _network, **relu, scaling="standard"),
-        "tanh_4": _untuned("skibias", _network, **tanh, prefactor=4),
+        "relu_minmax": _untuned("skibias", network, **relu, scaling="minmax"),
+        "relu_standard": _untuned("skibias", network, **relu, scaling="standard"),
+        "tanh_4": _untuned("skibias", network, **tanh, prefactor=4),
         "learned_single": _untuned("skibias", _other_learner, learner={}, **learned),
-        "inputs_single": _untuned("skibias", _network, **relu, **inputs),
-        "inputs_tanh_2": _untuned("skibias", _network, **tanh, **inputs, prefactor=2),
+        "inputs_single": _untuned("skibias", network, **relu, **inputs),
+        "inputs_tanh_2": _untuned("skibias", network, **tanh, **inputs, prefactor=2),
         "inputs_learned": _untuned(
             "skibias", _other_learner, learner={}, activation="learned", **inputs
         ),
@@ -270,12 +270,12 @@ def _ablations():
     )
     for sizes in SIZES:
         name = "x".join(map(str, sizes))
-        models[f"relu_{name}"] = _untuned("skibias", _network, **relu, hidden_layer_sizes=sizes)
+        models[f"relu_{name}"] = _untuned("skibias", network, **relu, hidden_layer_sizes=sizes)
         models[f"learned_{name}"] = _untuned(
             "skibias", _other_learner, learner={}, **learned, hidden_layer_sizes=sizes
         )
         models[f"inputs_{name}"] = _untuned(
-            "skibias", _network, **relu, **inputs, hidden_layer_sizes=sizes
+            "skibias", network, **relu, **inputs, hidden_layer_sizes=sizes
         )
     return models
 
@@ -283,19 +283,19 @@ def _ablations():
 MODELS = {
     "linear": _untuned("scikit-learn", _linear),
     "knn": Model(_nearest_neighbours, "scikit-learn"),
-    "random_forest": _untuned("scikit-learn", _random_forest),
-    "hist_gradient_boosting": _untuned("scikit-learn", _hist_gradient_boosting),
-    "lightgbm": _untuned("lightgbm", _lightgbm),
-    "catboost": _untuned("catboost", _catboost),
+    "random_forest": _untuned("scikit-learn", random_forest),
+    "hist_gradient_boosting": _untuned("scikit-learn", hist_gradient_boosting),
+    "lightgbm": _untuned("lightgbm", lightgbm),
+    "catboost": _untuned("catboost", catboost),
     "sklearn_mlp": _untuned("scikit-learn", _sklearn_mlp),
     **_variants(),
-    "default": _untuned("skibias", _network),
+    "default": _untuned("skibias", network),
     "iaf_sklearn_mlp": _untuned("skibias", _iaf_sklearn_mlp),
     "iaf_linear": _untuned("skibias", _iaf_linear),
     "mlp_ple": _untuned("rtdl_num_embeddings", _embedding_mlp, embedding="ple"),
     "mlp_plr": _untuned("rtdl_num_embeddings", _embedding_mlp, embedding="plr"),
-    "realmlp": _untuned("pytabkit", _pytabkit, name="RealMLP_TD"),
-    "tabm": _untuned("pytabkit", _pytabkit, name="TabM_D"),
+    "realmlp": _untuned("pytabkit", pytabkit_model, name="RealMLP_TD"),
+    "tabm": _untuned("pytabkit", pytabkit_model, name="TabM_D"),
 }
 DEFAULT_MODELS = tuple(MODELS)
 # The others are part of a run only if they are named.

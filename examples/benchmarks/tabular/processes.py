@@ -75,7 +75,8 @@ def _environment():
 def count_rows(names, tasks):
     """Return a list (set, task, rows), or the reason instead of the rows if there is one.
 
-    ``names`` are those of the sets, None for all of the tasks.
+    ``names`` are those of the sets, None for all of the tasks. The task of a set with categories
+    and missing values is not "mixed" but its own.
     """
     from skibias.datasets import list_tabular
 
@@ -84,15 +85,16 @@ def count_rows(names, tasks):
     counts = [(name, "", f"there are {', '.join(sorted(dict(every)))}") for name in unknown]
     for name, task in every:
         if names is None or name in names:
-            counts.append((name, task, _count_rows(name, task)))
+            counts.append((name, *_count_rows(name, task)))
     return counts
 
 
 def _count_rows(name, task):
     try:
-        return len(measurement.load_set(name, task).y)
+        table = measurement.load_set(name, task)
     except Exception as error:  # whatever it is, the other sets can be used
-        return measurement.error_text(error)
+        return task, measurement.error_text(error)
+    return table.task, len(table.y)
 
 
 def measure(*job):

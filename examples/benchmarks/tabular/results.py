@@ -45,6 +45,39 @@ FIELDS = (
     "numpy",
     "package",  # of the model, with its version
 )
+# Of sets with categories and missing values.
+MIXED_FIELDS = (
+    *KEY,
+    "status",
+    "test_score",  # accuracy, or R2
+    "test_auc",  # classification only; of each class against the rest, if there are several
+    "test_log_loss",
+    "test_calibration_error",
+    "test_rmse",  # regression only
+    "train_score",
+    "train_rmse",
+    "start",
+    "chosen_name",
+    "chosen_inputs",
+    "n_inner_candidates",
+    "fit_seconds",
+    "fit_cpu_seconds",  # of the process: hardly depends on what else runs on the machine
+    "predict_seconds",
+    "peak_mb",
+    "fit_mb",
+    "data_version",
+    "n_train",
+    "n_test",
+    "n_features",
+    "n_categorical",
+    "max_rows",
+    "seed",
+    "skibias",
+    "scikit-learn",
+    "torch",
+    "numpy",
+    "package",
+)
 
 
 def key_of(row):
