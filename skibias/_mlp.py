@@ -78,7 +78,6 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
         learning_rate: float = 0.001,
         label_smoothing: float = 0.1,
         batch_size: int | Literal["auto"] = "auto",
-        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         max_iter: int = 100,
         early_stopping: bool = True,
         validation_fraction: float = 0.15,
@@ -90,6 +89,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
         device: str | torch.device = "auto",
         random_state: RandomState = None,
         verbose: int = 0,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
     ) -> None:
         super().__init__(
             hidden_layer_sizes,
