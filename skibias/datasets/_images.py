@@ -182,8 +182,8 @@ def fetch_images(
     images = read_first_usable(copies, partial(_read_copy, shape=known.shape), name, verbose)
     if images is None:
         download = {"data_home": data_home, "n_retries": n_retries, "delay": delay}
-        images = _read_openml(name, known, folder, verbose=verbose, **download)
-    bunch = _to_bunch(name, known, images)
+        images = read_openml_images(name, known, folder, verbose=verbose, **download)
+    bunch = to_bunch(name, known, images)
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
@@ -249,7 +249,7 @@ def _check_labels(labels):
 # OpenML.
 
 
-def _read_openml(name, known, folder, **options):
+def read_openml_images(name, known, folder, **options):
     """Read a set from OpenML; an error says how to go without."""
     try:
         data, target, description, details = read_openml(
@@ -301,7 +301,7 @@ def to_images(pixels, shape):
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
 
 
-def _to_bunch(name, known, images):
+def to_bunch(name, known, images):
     data, target = (np.concatenate(parts) for parts in zip(images.train, images.test, strict=True))
     n_train = len(images.train[0])
     url = f"https://www.openml.org/d/{known.data_id}"
