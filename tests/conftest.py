@@ -13,6 +13,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # threads that wait for each other's co
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(scope="module")
+def iris():
+    """150 rows of four columns in three classes, and their labels."""
+    from sklearn.datasets import load_iris
+
+    return load_iris(return_X_y=True)
+
+
 @pytest.fixture
 def ctrl_c_interrupts():
     """Python's handler of SIGINT, which a shell's background jobs start without."""

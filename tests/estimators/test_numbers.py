@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits
 
 import skibias
 from skibias import (
@@ -90,11 +90,6 @@ def as_numpy(value):
 
 def in_numpy(parameters):
     return {name: as_numpy(value) for name, value in parameters.items()}
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return load_iris(return_X_y=True)
 
 
 def test_a_fit_with_numbers_of_numpy_is_that_with_pythons(iris):
