@@ -3,12 +3,22 @@
 import os
 import signal
 import socket
+import threading
+import time
 
 import pytest
 
 os.environ["MPLBACKEND"] = "Agg"  # figures are drawn without a screen
 if "PYTEST_XDIST_WORKER" in os.environ:  # threads that wait for each other's cores take long
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module")
+def iris():
+    """150 rows of four columns in three classes, and their labels."""
+    from sklearn.datasets import load_iris
+
+    return load_iris(return_X_y=True)
 
 
 @pytest.fixture
@@ -85,3 +95,31 @@ def local_folder(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("SKIBIAS_DATA", str(folder))
     return folder
+
+
+class FakeClock:
+    """Stands for the system's clocks: it moves by ``step`` seconds whenever it is asked."""
+
+    def __init__(self) -> None:
+        self.now = 1e9
+        self.step = 0.0
+        self.n_questions = 0
+        self.answered = lambda n_questions: None  # is called after every question
+        self._lock = threading.Lock()
+
+    def __call__(self) -> float:
+        with self._lock:
+            self.n_questions += 1
+            self.now += self.step
+            now, n_questions = self.now, self.n_questions
+        self.answered(n_questions)
+        return now
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The clock that tells all of Python the time; it stands still until a test moves it."""
+    fake = FakeClock()
+    for name in ("time", "monotonic"):
+        monkeypatch.setattr(time, name, fake)
+    return fake

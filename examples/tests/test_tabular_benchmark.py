@@ -2,7 +2,6 @@
 
 import json
 import sys
-from functools import partial
 from types import SimpleNamespace
 
 import matplotlib.image
@@ -388,22 +387,26 @@ def test_a_fit_whose_process_dies_has_a_row(monkeypatch):
     assert found["status"] == "killed by signal 9"
 
 
-def test_the_command_line_runs_resumes_and_reports(tmp_path):
+def test_the_command_line_runs_resumes_and_reports(tmp_path, monkeypatch, capsys):
     table = classification_table()
     frame = pd.DataFrame(np.hstack([table.X, table.X, table.X[:, :1]]), columns=list("abcdefg"))
     frame.assign(target=table.y).to_parquet(tmp_path / "electricity.parquet")
     options = ["--sets", "electricity", "--task", "classification", "--n-splits", 1]
     options += ["--models", "linear", "hist_gradient_boosting", "--n-jobs", 2]
-    run = partial(run_script, "benchmarks/run_tabular.py", *options, folder=tmp_path)
-    first = run(SKIBIAS_DATA=str(tmp_path))
+    variables = {"SKIBIAS_DATA": str(tmp_path)}
+    first = run_script("benchmarks/run_tabular.py", *options, folder=tmp_path, **variables)
     assert "2 fitted, 0 failed" in first.stdout
-    again = run(SKIBIAS_DATA=str(tmp_path))
-    assert "2 fits, 2 of them are in tabular.csv" in again.stdout
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SKIBIAS_DATA", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["run_tabular.py", *map(str, options)])
+    run_tabular.main()
+    assert "2 fits, 2 of them are in tabular.csv" in capsys.readouterr().out
     rows = results.read_rows(tmp_path / "tabular.csv")
     assert {found["status"] for found in rows} == {"ok"} and len(rows) == 2
     assert all(float(found["tv_complexity"]) > 0 for found in rows)
     assert {found["data_version"] for found in rows} == {"benchmark"}
-    run_script("benchmarks/make_report.py", "tabular.csv", folder=tmp_path)
+    monkeypatch.setattr(sys, "argv", ["make_report.py", "tabular.csv"])
+    make_report.main()
     assert "| linear |" in (tmp_path / "tabular" / "report.md").read_text()
 
 

@@ -188,8 +188,8 @@ def fetch_images(
     images = read_first_usable(copies, partial(_read_copy, shape=known.shape), name, verbose)
     if images is None:
         download = {"data_home": data_home, "n_retries": n_retries, "delay": delay}
-        images = _read_openml(name, known, folder, verbose=verbose, **download)
-    bunch = _to_bunch(name, known, images)
+        images = read_openml_images(name, known, folder, verbose=verbose, **download)
+    bunch = to_bunch(name, known, images)
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
@@ -255,7 +255,7 @@ def _check_labels(labels: Any) -> np.ndarray:
 # OpenML.
 
 
-def _read_openml(name: str, known: ImageSet, folder: Path | None, **options: Any) -> _Images:
+def read_openml_images(name: str, known: ImageSet, folder: Path | None, **options: Any) -> _Images:
     """Read a set from OpenML; an error says how to go without."""
     try:
         data, target, description, details = read_openml(
@@ -307,7 +307,7 @@ def to_images(pixels: Any, shape: tuple[int, ...]) -> np.ndarray:
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
 
 
-def _to_bunch(name: str, known: ImageSet, images: _Images) -> Bunch:
+def to_bunch(name: str, known: ImageSet, images: _Images) -> Bunch:
     data, target = (np.concatenate(parts) for parts in zip(images.train, images.test, strict=True))
     n_train = len(images.train[0])
     url = f"https://www.openml.org/d/{known.data_id}"

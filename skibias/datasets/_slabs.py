@@ -27,7 +27,7 @@ class _Slabs(NamedTuple):
 
 # From 5 slabs on, the probabilities give both classes the same mean and variance, so that neither
 # a line nor a parabola tells them apart: Shah et al. (2020), "The Pitfalls of Simplicity Bias".
-_SLABS = {
+SLABS = {
     2: _Slabs(np.array([0, 1]), np.array([1, 1])),
     5: _Slabs(np.array([0, 1, 0, 1, 0]), np.array([1, 4, 6, 4, 1]) / 8),
     7: _Slabs(np.array([1, 0, 1, 0, 1, 0, 1]), np.array([1, 4, 7, 8, 7, 4, 1]) / 16),
@@ -169,7 +169,7 @@ def make_slabs(
 
 
 def _check_slabs(n_slabs: Sequence[int], margin: float) -> None:
-    if not n_slabs or not all(is_whole(k) and k in _SLABS for k in n_slabs):
+    if not n_slabs or not all(is_whole(k) and k in SLABS for k in n_slabs):
         raise ValueError(
             "The 'n_slabs' parameter of make_slabs must hold at least one number, each of them 2, "
             f"5 or 7. Got {n_slabs!r} instead."
@@ -191,7 +191,7 @@ def draw_feature(
     target: np.ndarray, k: int, margin: float, generator: np.random.RandomState
 ) -> np.ndarray:
     """Draw the values (n,) of a feature of k slabs for rows of the classes ``target`` (n,)."""
-    classes, probabilities = _SLABS[k]
+    classes, probabilities = SLABS[k]
     n = len(target)
     width = (2 - 2 * (k - 1) * margin) / k
     slab = np.empty(n, dtype=np.int64)

@@ -52,14 +52,19 @@ def random_plane(weights: Tensor, architecture: Architecture, generator: torch.G
 
 
 def over_plane(
-    measure: Measure, center: Tensor, directions: Tensor, first: Tensor, second: Tensor
+    measure: Measure,
+    center: Tensor,
+    directions: Tensor,
+    first: Tensor,
+    second: Tensor,
+    stack_weights: int = STACK_WEIGHTS,
 ) -> Tensor:
-    """Return the measure (h, g) of the networks of a plane, evaluated in stacks.
+    """Return the measure (h, g) of the networks of a plane, in stacks of ``stack_weights`` numbers.
 
     These are center (P,) + first (g,) * directions[0] + second (h,) * directions[1].
     """
     steps = torch.cartesian_prod(second, first).flip(1).to(center)  # (h * g, 2)
-    stacks = steps.split(max(1, STACK_WEIGHTS // len(center)))
+    stacks = steps.split(max(1, stack_weights // len(center)))
     values = torch.cat([measure(center + stack @ directions) for stack in stacks])
     return values.reshape(len(second), len(first))
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from numpy.polynomial import chebyshev, legendre
 from sklearn.base import BaseEstimator
-from sklearn.datasets import load_diabetes, load_iris
+from sklearn.datasets import load_diabetes
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -38,11 +38,6 @@ from skibias.engine.networks import Architecture, forward
 
 PATH_MEASURES = [tv_complexity, fourier_complexity, polynomial_complexity, lz_complexity]
 UNIT_PATH = np.array([[0.0], [1.0]])  # two rows: every path goes from one to the other
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return load_iris(return_X_y=True)
 
 
 class Function:

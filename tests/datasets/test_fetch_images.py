@@ -14,7 +14,15 @@ from openml_cache import fill_cache
 from sklearn.utils import Bunch
 
 from skibias.datasets import fetch_images
-from skibias.datasets._images import SETS, find_local_images, read_npz, split_table, to_images
+from skibias.datasets._images import (
+    SETS,
+    find_local_images,
+    read_npz,
+    read_openml_images,
+    split_table,
+    to_bunch,
+    to_images,
+)
 
 N_TRAIN, N_TEST = 12, 10
 SHAPES = {"mnist": (28, 28), "fashion": (28, 28), "cifar10": (32, 32, 3)}
@@ -28,12 +36,11 @@ def cache(tmp_path):
     return tmp_path / "cache"
 
 
-@pytest.fixture
-def small_sets(monkeypatch):
-    """Expect few images on OpenML: one of each class in the test part."""
-    for name, known in list(SETS.items()):
-        small = known._replace(n_train=N_TRAIN, test_counts=(1,) * N_TEST)
-        monkeypatch.setitem(SETS, name, small)
+def read_small(name, cache):
+    """Read a set from OpenML as `fetch_images` does, but of few images."""
+    known = SETS[name]._replace(n_train=N_TRAIN, test_counts=(1,) * N_TEST)
+    images = read_openml_images(name, known, None, data_home=cache, n_retries=0, delay=0, verbose=0)
+    return to_bunch(name, known, images)
 
 
 def make_parts(name, seed=0):
@@ -86,9 +93,9 @@ def test_a_local_copy(local_folder, connections, name):
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_set_in_the_cache_of_openml(cache, connections, small_sets, name):
+def test_a_set_in_the_cache_of_openml(cache, connections, name):
     fill_cache(cache, DATA_IDS[name], make_table(name), "class")
-    fetched = fetch_images(name, data_home=cache)
+    fetched = read_small(name, cache)
     assert_is_the_set(fetched, name)
     assert fetched.details == {
         "version": "original",
@@ -177,9 +184,15 @@ def refused_tables():
 
 
 @pytest.mark.parametrize(("reason", "frame"), list(refused_tables()))
-def test_a_table_that_is_not_the_set_is_refused(cache, small_sets, reason, frame):
+def test_a_table_that_is_not_the_set_is_refused(cache, reason, frame):
     fill_cache(cache, DATA_IDS["mnist"], frame, "class")
     with pytest.raises(OSError, match=f"'mnist' as read from OpenML \\(id 554\\) .*{reason}"):
+        read_small("mnist", cache)
+
+
+def test_fewer_images_than_the_set_has_are_refused(cache):
+    fill_cache(cache, DATA_IDS["mnist"], make_table("mnist"), "class")
+    with pytest.raises(OSError, match="'mnist' as read from OpenML .*the shape \\(22, 784\\)"):
         fetch_images("mnist", data_home=cache)
 
 
@@ -229,15 +242,19 @@ def unusable_copies():
 
 
 @pytest.mark.parametrize(("reason", "arrays"), list(unusable_copies()))
-def test_a_copy_that_cannot_be_used_is_passed_over(local_folder, cache, small_sets, reason, arrays):
+def test_a_copy_that_cannot_be_used_is_passed_over(
+    local_folder, cache, connections, reason, arrays
+):
     path = local_folder / "mnist.npz"
     np.savez(path, **arrays)
-    fill_cache(cache, DATA_IDS["mnist"], make_table("mnist"), "class")
-    with pytest.warns(UserWarning, match="cannot be used") as caught:
-        fetched = fetch_images("mnist", data_home=cache)
+    with (
+        pytest.warns(UserWarning, match="cannot be used") as caught,
+        pytest.raises(ConnectionError),
+    ):
+        fetch_images("mnist", data_home=cache, n_retries=0)
+    assert len(connections) > 0  # OpenML was asked instead
     assert str(path) in str(caught[0].message) and reason in str(caught[0].message)
     assert caught[0].filename == __file__
-    assert "file" not in fetched.details
     assert path.exists()  # the folder is the user's
 
 
@@ -285,14 +302,15 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path, monkeypatch):
         fetch_images("mnist")
 
 
-def test_the_source_is_reported_if_asked_for(local_folder, cache, small_sets, capsys):
+def test_the_source_is_reported_if_asked_for(local_folder, cache, capsys):
     fill_cache(cache, DATA_IDS["fashion"], make_table("fashion"), "class")
     np.savez(local_folder / "mnist.npz", **make_parts("mnist"))
-    fetch_images("mnist")
-    fetch_images("fashion", data_home=cache)
-    assert capsys.readouterr() == ("", "")
-    fetch_images("mnist", verbose=1)
-    fetch_images("fashion", data_home=cache, verbose=1)
+    for verbose in (0, 1):
+        fetch_images("mnist", verbose=verbose)
+        with pytest.raises(OSError, match="the shape"):  # there are too few images
+            fetch_images("fashion", data_home=cache, verbose=verbose)
+        if not verbose:
+            assert capsys.readouterr() == ("", "")
     first, second = capsys.readouterr().err.splitlines()
     assert first == f"reading 'mnist' from {local_folder / 'mnist.npz'}"
     assert second == "fetching 'fashion' (OpenML id 40996) from the cache of openml"

@@ -15,7 +15,7 @@ from skibias.datasets import make_collages, make_colored_digits, make_slabs
 from skibias.datasets._collages import put_side_by_side
 from skibias.datasets._colored_digits import draw_colors, make_palette
 from skibias.datasets._labelled_images import pad_to, to_grey, to_unit_range
-from skibias.datasets._slabs import _SLABS, draw_feature
+from skibias.datasets._slabs import SLABS, draw_feature
 
 CLASSES = np.array([5, 7, 9])
 COLLAGES = ("train", "validation_simple", "validation_complex", "test_simple", "test_complex")
@@ -553,7 +553,7 @@ def test_how_often_values_are_in_a_slab(k, frequencies):
 def test_no_line_and_no_parabola_tells_the_classes(k):
     # In units of the distance of slabs, the centres are whole numbers: both classes have the mean
     # 0 and the mean square 1 (5 slabs) or 2 (7 slabs), and the slabs are equally wide.
-    classes, probabilities = _SLABS[k]
+    classes, probabilities = SLABS[k]
     centres = np.arange(k) - k // 2
     for label in (0, 1):
         weights = probabilities[classes == label]
@@ -577,7 +577,7 @@ def slabs():
 def agreement(part, column, k):
     """How often the slab of a feature is one of the row's class."""
     slab = slab_of(part.data[:, column], k)
-    return np.mean(_SLABS[k].classes[slab] == part.target)
+    return np.mean(SLABS[k].classes[slab] == part.target)
 
 
 def test_slabs_have_the_shapes_that_are_asked_for(slabs):

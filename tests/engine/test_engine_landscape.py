@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from skibias.engine import landscape
 from skibias.engine.activations import fixed_activation
 from skibias.engine.complexity import path_variation
 from skibias.engine.episodes import Rows
@@ -61,18 +60,24 @@ def test_random_directions_are_as_long_as_every_layer(center, generator):
     assert abs(cosine) < 4 / math.sqrt(len(center))
 
 
-def test_the_plane_is_evaluated_point_by_point(center, generator, monkeypatch):
+def test_the_plane_is_evaluated_point_by_point(center, generator):
     directions = torch.randn(2, len(center), generator=generator, dtype=torch.float64)
     first, second = torch.linspace(-1, 1, 4), torch.linspace(0, 2, 3)
-    values = over_plane(lambda weights: weights.sum(-1), center, directions, first, second)
+    sizes = []
+
+    def total(weights):
+        sizes.append(len(weights))
+        return weights.sum(-1)
+
+    values = over_plane(total, center, directions, first, second)
     assert values.shape == (3, 4)
     for row, b in enumerate(second):
         for column, a in enumerate(first):
             expected = (center + a * directions[0] + b * directions[1]).sum()
             torch.testing.assert_close(values[row, column], expected)
-    monkeypatch.setattr(landscape, "STACK_WEIGHTS", 5 * len(center))
-    in_stacks = over_plane(lambda weights: weights.sum(-1), center, directions, first, second)
+    in_stacks = over_plane(total, center, directions, first, second, 5 * len(center))
     assert torch.equal(in_stacks, values)
+    assert sizes == [12, 5, 5, 2]
 
 
 def test_measures_equal_those_of_single_networks(center, generator):

@@ -205,15 +205,25 @@ def test_training_leaves_the_given_weights_as_they_were():
     assert not weights.requires_grad
 
 
-@pytest.mark.parametrize("predicted_values", [1, 100, 333])
-def test_prediction_in_blocks_equals_prediction_at_once(predicted_values, monkeypatch):
-    weights, inputs = draw_stack(3, torch.float64), make_rows(torch.float64).inputs
-    model = Model(ARCHITECTURE, fixed_activation("tanh"))
-    at_once = training.predict(model, weights, Functions(), inputs)
-    assert at_once.shape == (3, 40, 2)
-    monkeypatch.setitem(training.PREDICTED_VALUES, "cpu", predicted_values)
-    in_blocks = training.predict(model, weights, Functions(), inputs)
-    torch.testing.assert_close(in_blocks, at_once, rtol=1e-12, atol=1e-14)
+@pytest.mark.parametrize(("n_blocks", "more_rows"), [(0, 1), (1, 0), (1, 1), (2, 333)])
+def test_prediction_in_blocks_equals_prediction_at_once(n_blocks, more_rows):
+    architecture = Architecture(3, (512,), 2)
+    weights = torch.stack([architecture.layout.draw(stream(0, n)) for n in range(3)]).double()
+    block = training.PREDICTED_VALUES["cpu"] // (512 * len(weights))
+    n_rows = n_blocks * block + more_rows
+    inputs = torch.randn(n_rows, 3, generator=stream(1), dtype=torch.float64)
+    blocks = []
+
+    def recorded_tanh(z, layer):
+        blocks.append(z.shape[-2])
+        return z.tanh()
+
+    model = Model(architecture, recorded_tanh)
+    found = training.predict(model, weights, Functions(), inputs)
+    assert blocks == [block] * n_blocks + [more_rows] * (more_rows > 0)
+    assert found.shape == (3, n_rows, 2)
+    at_once = outputs(model, weights, Functions(), inputs, frozen=True)
+    torch.testing.assert_close(found, at_once, rtol=1e-12, atol=1e-14)
 
 
 def test_predictions_apart_are_those_of_the_stack(large_stack):

@@ -13,10 +13,10 @@ from skibias import (
 
 def small(estimator_class):
     """Return an estimator that learns in a moment and still fits easy data well."""
-    learner = ActivationLearner(n_outer_steps=3, n_restarts=1, horizon=6)
+    learner = ActivationLearner(n_outer_steps=3, n_restarts=1, horizon=6, hidden_layer_sizes=(8,))
     if estimator_class is IAFTransformer:
         return IAFTransformer(learner)
-    return estimator_class((16,), learner=learner, max_iter=20, learning_rate=0.03)
+    return estimator_class((16,), learner=learner, max_iter=10, learning_rate=0.06)
 
 
 ESTIMATORS = [LearnedActivationMLPClassifier, LearnedActivationMLPRegressor, IAFTransformer]

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_diabetes, load_iris, make_classification
+from sklearn.datasets import load_diabetes, make_classification
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
@@ -42,11 +42,6 @@ def quick_classifier(**parameters):
 def quick_regressor(**parameters):
     parameters = {"learner": QUICK, "max_iter": 3, "random_state": 0} | parameters
     return LearnedActivationMLPRegressor((8,), **parameters)
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return load_iris(return_X_y=True)
 
 
 @pytest.fixture(scope="module")

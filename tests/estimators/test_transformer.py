@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_array
 from sklearn.base import clone
-from sklearn.datasets import load_iris, make_regression
+from sklearn.datasets import make_regression
 from sklearn.exceptions import DataConversionWarning
 from sklearn.preprocessing import MinMaxScaler
 
@@ -13,11 +13,6 @@ from skibias import ActivationLearner, IAFTransformer, LearnedActivationMLPRegre
 
 START = ActivationLearner(n_outer_steps=0, n_restarts=1)
 QUICK = ActivationLearner(n_outer_steps=5, n_restarts=2, horizon=30, hidden_layer_sizes=(8,))
-
-
-@pytest.fixture(scope="module")
-def iris():
-    return load_iris(return_X_y=True)
 
 
 def test_one_identity_channel_is_min_max_scaling(iris):

@@ -26,11 +26,6 @@ QUICK = ActivationLearner(
 )
 
 
-@pytest.fixture(scope="module")
-def iris():
-    return load_iris(return_X_y=True)
-
-
 def quick(**parameters):
     return clone(QUICK).set_params(**parameters)
 

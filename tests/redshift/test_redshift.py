@@ -18,6 +18,7 @@ from skibias.redshift import (
     sweep_effects,
     transformer_sweep,
 )
+from skibias.redshift._networks import STACK_VALUES
 
 POLYNOMIAL_AND_FOURIER = ("fourier", "chebyshev", "legendre")
 N_NETWORKS = 24  # per level in these tests
@@ -127,13 +128,14 @@ def test_the_baseline_is_the_default_of_a_sample():
     np.testing.assert_array_equal(sweep[list(MEASURES)], sample[list(MEASURES)])
 
 
-def test_fewer_networks_are_the_first_of_more_whatever_the_stacks(monkeypatch):
-    settings = {"width": 32, "n_points": 8, "random_state": 3}
-    more = sample_network_complexity("sin", n_networks=7, **settings)
-    fewer = sample_network_complexity("sin", n_networks=4, **settings)
-    pd.testing.assert_frame_equal(more[:4], fewer)
-    monkeypatch.setattr("skibias.redshift._networks.STACK_VALUES", 1)
-    pd.testing.assert_frame_equal(sample_network_complexity("sin", n_networks=7, **settings), more)
+def test_fewer_networks_are_the_first_of_more_whatever_the_stacks():
+    width, n_points = 32, 8
+    stack = STACK_VALUES // (3 * n_points**2 * width)  # three grids
+    settings = {"width": width, "n_points": n_points, "random_state": 3}
+    more = sample_network_complexity("sin", n_networks=stack + 5, **settings)
+    for n_networks in (7, stack + 1):  # a part of a stack; a whole one, and a network on its own
+        fewer = sample_network_complexity("sin", n_networks=n_networks, **settings)
+        pd.testing.assert_frame_equal(more[:n_networks], fewer)
 
 
 @pytest.mark.usefixtures("kept_thread_count")

@@ -90,7 +90,8 @@ def test_restarts_are_stacked_as_the_memory_allows(monkeypatch):
         sizes.append(settings.meta.n_restarts)
         return schedule.start(tasks, settings)
 
-    monkeypatch.setitem(SCHEDULES, "staggered", schedule._replace(start=spy))
+    monkeypatch.setitem(SCHEDULES, "counted", schedule._replace(start=spy))
+    own.set_params(schedule="counted")
     for memory in (None, 1):
         stage = FitRun(torch.device("cpu"), memory=memory).stage("activation")
         learn(kind, own, *rest, stage)

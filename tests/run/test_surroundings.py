@@ -29,7 +29,7 @@ from skibias import (
     LearnedActivationMLPRegressor,
     SplineActivation,
 )
-from skibias._run.settings import _thread_count, one_thread
+from skibias._run.settings import one_thread
 from skibias._run.tensors import as_tensor
 from skibias.callbacks import WeightTrajectory
 from skibias.complexity import (
@@ -347,22 +347,35 @@ def test_children_forked_after_a_fit_fit_as_well(expected):
 
 @needs_fork
 @pytest.mark.usefixtures("kept_thread_count")
-def test_a_fork_while_another_thread_is_computing(fitted):
-    def compute():
+def test_a_fork_while_other_threads_are_computing(fitted, monkeypatch):
+    """One computes, and one is kept just where it sets torch's number of threads."""
+
+    def compute(inside):
         with one_thread():
             inside.set()
             ended.wait()
 
-    inside, ended = threading.Event(), threading.Event()
-    thread = threading.Thread(target=compute)
-    thread.start()
-    inside.wait()
-    try:
-        with used_threads(), _thread_count._lock:
+    def count_threads():
+        if threading.current_thread() is threads[1]:
+            setting.set()
+            ended.wait()
+        return n_threads
+
+    computing, setting, ended = (threading.Event() for _ in range(3))
+    threads = [threading.Thread(target=compute, args=[own]) for own in (computing, setting)]
+    n_threads = torch.get_num_threads()
+    threads[0].start()
+    computing.wait()
+    with used_threads(), monkeypatch.context() as patch:
+        patch.setattr(torch, "get_num_threads", count_threads)
+        threads[1].start()
+        setting.wait()
+        try:
             found = in_forked_child(lambda: fitted.classifier.predict_proba(X))
-    finally:
-        ended.set()
-        thread.join()
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join()
     assert_same([found], [fitted.classifier.predict_proba(X)])
 
 

@@ -206,13 +206,13 @@ def _mlflow_settings(client):
         ),
     ],
 )
-def test_a_schedule_goes_on_after_an_interruption(make, tmp_path, monkeypatch):
+def test_a_schedule_goes_on_after_an_interruption(make, tmp_path, clock):
     class Interrupt(Callback):
         def on_epoch_end(self, net, **kwargs):
             if len(net.history) == 4:
                 raise InterruptedError
 
-    monkeypatch.setattr("skibias._run.checkpoint.SECONDS_BETWEEN_WRITES", 0.0)
+    clock.step = 60.0  # a state is due after every epoch
     whole = fit(make(), max_iter=6)
     with pytest.raises(InterruptedError):
         fit(make(), Interrupt(), max_iter=6, checkpoint=tmp_path)
