@@ -67,7 +67,7 @@ def start_heights(
     heights = np.ones((len(supports), width, n_channels))
     for number, (own, support) in enumerate(zip(heights, supports, strict=True)):
         if isinstance(support, LevelSupport):
-            own[: support.n_heights] = level_values(support, n_channels, number)
+            own[: support.n_heights] = level_values(support.n_heights, n_channels, number)
             continue
         n_knots = len(support.knots)
         if start == "ramps":
@@ -98,16 +98,10 @@ def ramp_values(n_knots: int, n_channels: int) -> np.ndarray:
     return 2 * np.clip(progress - np.arange(n_channels), 0, 1) - 1
 
 
-def level_values(support: LevelSupport, n_channels: int, number: int) -> np.ndarray:
-    """Return heights (K, c) by which levels can be told apart.
+def level_values(n_heights: int, n_channels: int, number: int) -> np.ndarray:
+    """Return heights (K, c) by which the levels of column ``number`` can be told apart: normal ones.
 
-    Each of the most frequent levels has a channel to itself, which is 1 there and -1 elsewhere;
-    where levels are more than channels, they have random signs instead.
+    Random heights did better than a channel for each level, also where channels suffice.
     """
-    n_heights = support.n_heights
-    if n_heights <= n_channels:
-        heights = -np.ones((n_heights, n_channels))
-        np.fill_diagonal(heights, 1.0)
-        return heights
     generator = np.random.Generator(np.random.PCG64(number))
     return generator.standard_normal((n_heights, n_channels))

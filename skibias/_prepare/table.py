@@ -43,7 +43,7 @@ class TableReader(NamedTuple):
             If ``categorical_features`` does not fit the table, or a column cannot be read.
         """
         check_real(X, owner)
-        columns = _columns(X)
+        columns = table_columns(X)
         if categorical_features is None:
             chosen = []
         elif isinstance(categorical_features, str):  # "from_dtype"
@@ -65,12 +65,12 @@ class TableReader(NamedTuple):
             return X
         codes = {
             column.number: self._codes(column)
-            for column in _columns(X)
+            for column in table_columns(X)
             if column.number in self.levels
         }
         return _with_columns(X, codes)
 
-    def _codes(self, column: _Column) -> np.ndarray:
+    def _codes(self, column: TableColumn) -> np.ndarray:
         """Return the codes (n,) of a categorical column, float64."""
         values, levels = column.values(), self.levels[column.number]
         known, found = kind_of_labels(levels), column.kind()
@@ -104,7 +104,7 @@ class TableReader(NamedTuple):
 NUMBERS_ONLY = TableReader("", {})  # of tables without categories and empty columns
 
 
-class _Column(NamedTuple):
+class TableColumn(NamedTuple):
     """A column of a table."""
 
     number: int
@@ -225,21 +225,21 @@ def read_table(estimator: Any, X: Any) -> np.ndarray:
     return reader.without_empty(X)
 
 
-def _columns(X: Any) -> list[_Column]:
+def table_columns(X: Any) -> list[TableColumn]:
     """Return the columns of a frame, an array or a list; none of what scikit-learn refuses."""
-    frame = _as_frame(X)
+    frame = as_frame(X)
     if frame is not None:
         return [
-            _Column(number, f" in column {name!r}", frame.get_column(name))
+            TableColumn(number, f" in column {name!r}", frame.get_column(name))
             for number, name in enumerate(frame.columns)
         ]
     array = _as_array(X)
     return [
-        _Column(number, f" in column {number}", column) for number, column in enumerate(array.T)
+        TableColumn(number, f" in column {number}", column) for number, column in enumerate(array.T)
     ]
 
 
-def _as_frame(X: Any) -> Any:
+def as_frame(X: Any) -> Any:
     """Return a frame of pandas, polars, pyarrow or another library as narwhals'; otherwise None."""
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     return frame if isinstance(frame, nw.DataFrame) else None
@@ -261,7 +261,7 @@ def _as_array(X: Any) -> np.ndarray:
 
 def _with_columns(X: Any, codes: Mapping[int, np.ndarray]) -> Any:
     """Return a frame or an array with codes (n,) in the place of some columns."""
-    frame = _as_frame(X)
+    frame = as_frame(X)
     if frame is not None:
         names = frame.columns
         backend = frame.implementation
@@ -284,7 +284,7 @@ def _chosen_numbers(chosen: Any, X: Any, n_columns: int, owner: str) -> list[int
     if not chosen:
         return []
     if all(isinstance(own, str) for own in chosen):
-        frame = _as_frame(X)
+        frame = as_frame(X)
         names = [] if frame is None else frame.columns
         unknown = [own for own in chosen if own not in names]
         if unknown:

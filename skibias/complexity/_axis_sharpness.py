@@ -15,7 +15,7 @@ from skibias._run.settings import NUMPY_ERRORS
 from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import find_response
-from skibias.complexity._tables import container_of, numeric_columns
+from skibias.complexity._tables import read_rows
 
 OWNER = "axis_sharpness"
 SHARE = (0.01, 0.99)  # quantiles of a column between which it moves
@@ -49,12 +49,16 @@ def axis_sharpness(
     constant is added to them, or if an increasing function is applied to a column before the model
     is fitted.
 
+    Categories are not moved: they have no order. Of a column with missing values, the numbers
+    that are there give the quantiles, which every row takes.
+
     Parameters
     ----------
     estimator : object
         Any fitted estimator, function of points or torch module, as in `tv_complexity`.
     X : array-like or frame of shape (n_samples, n_features)
-        Numeric columns; a frame's column names are kept.
+        Numbers and categories, with missing values or without, as in `sample_paths`; the names and
+        types of a frame's columns are kept.
     y : Ignored
         There for use as a scorer.
     n_rows : int, default=100
@@ -77,7 +81,8 @@ def axis_sharpness(
     NotFittedError
         If an estimator of scikit-learn is not fitted.
     ValueError
-        If a parameter is unusable, X has fewer than two rows or is not finite and numeric.
+        If a parameter is unusable, X has fewer than two rows, no column of numbers, infinite
+        numbers, or what are neither numbers nor categories.
 
     Examples
     --------
@@ -92,17 +97,17 @@ def axis_sharpness(
     n_rows = check_count("n_rows", n_rows, 2, OWNER)
     n_points = check_count("n_points", n_points, 2 * REACH + 2, OWNER)
     response = find_response(estimator, response_method, OWNER)
-    columns = numeric_columns(X, OWNER)
+    columns, container = read_rows(X, OWNER)
+    moved = container.numeric(columns.shape[1], OWNER)
     if len(columns) < 2:
         raise ValueError(
             f"The 'X' parameter of {OWNER} must have at least two rows. Got one instead."
         )
     random = random_generator(random_state, OWNER)
-    container = container_of(X)
     at_cells = around_cells = 0.0
-    for number in range(columns.shape[1]):
+    for number in moved:
         rows = columns[random.permutation(len(columns))[:n_rows]]
-        values = np.unique(np.quantile(columns[:, number], np.linspace(*SHARE, n_points)))
+        values = _quantiles(columns[:, number], n_points)
         if len(values) <= 2 * REACH + 1:  # too few cells to compare one with
             continue
         points = np.repeat(rows[:, None], len(values), axis=1)  # (n, t + 1, d)
@@ -113,6 +118,14 @@ def axis_sharpness(
             at_cells += first @ second
             around_cells += first @ _local_means(second)
     return float(at_cells / around_cells - 1) if around_cells > 0 else 0.0
+
+
+def _quantiles(column: np.ndarray, n_points: int) -> np.ndarray:
+    """Return the different quantiles of a column's numbers, of which some may be missing."""
+    numbers = column[~np.isnan(column)]
+    return (
+        np.unique(np.quantile(numbers, np.linspace(*SHARE, n_points))) if len(numbers) else numbers
+    )
 
 
 def _profiles(outputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

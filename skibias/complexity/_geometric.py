@@ -1,6 +1,6 @@
 """Geometric complexity: how steep a function is where the data are.
 
-Notation: b rows of a block, d columns, o outputs.
+Notation: b rows of a block, d columns, q of them of numbers, o outputs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from skibias.complexity._response import (
     module_inputs,
 )
 from skibias.complexity._summary import summarize
-from skibias.complexity._tables import Container, container_of, numeric_columns
+from skibias.complexity._tables import Container, read_rows
 
 N_ROWS = 200
 STEP = 0.01
@@ -51,7 +51,8 @@ def geometric_complexity(
     al., "Why neural networks find simple solutions: the many regularizers of geometric
     complexity" (NeurIPS 2022). A linear function scores the squared norm of its matrix. Doubling
     the outputs quadruples the score; adding a constant to them changes nothing. The score depends
-    on the units of the columns: a column with a small spread weighs most.
+    on the units of the columns: a column with a small spread weighs most. Categories have no slope
+    and do not count. The slope in a missing number counts as 0.
 
     Derivatives of a torch module are exact, by automatic differentiation, where it reaches the
     inputs. Those of everything else, skibias's own estimators included, are central differences:
@@ -66,7 +67,8 @@ def geometric_complexity(
         Any fitted scikit-learn estimator, function of points or torch module, as in
         `tv_complexity`. The outputs of a module must not mix rows.
     X : array-like or frame of shape (n_samples, n_features)
-        Numeric columns; a frame's column names are kept.
+        Numbers and categories, with missing values or without, as in `sample_paths`; the names and
+        types of a frame's columns are kept.
     y : Ignored
         There for use as a scorer.
     n_rows : int, default=200
@@ -92,8 +94,8 @@ def geometric_complexity(
     NotFittedError
         If an estimator of scikit-learn is not fitted.
     ValueError
-        If a parameter is unusable, X is not finite and numeric, or an output is not a finite
-        number.
+        If a parameter is unusable, X has no column of numbers, infinite numbers, or what are
+        neither numbers nor categories, or an output is not a finite number.
 
     Examples
     --------
@@ -112,7 +114,8 @@ class RowSample(NamedTuple):
     """Rows at which slopes are measured."""
 
     rows: np.ndarray  # (n, d)
-    steps: np.ndarray  # (d,), how far each column is moved
+    moved: np.ndarray  # (q,) numbers of the columns that are moved
+    steps: np.ndarray  # (q,), how far
     container: Container  # what the rows came in
 
 
@@ -122,19 +125,24 @@ def sample_rows(
     """Return up to n_rows rows of X, drawn without replacement if it has more."""
     n_rows = check_count("n_rows", n_rows, 1, owner)
     step = check_positive("step", step, owner)
-    columns = numeric_columns(X, owner)
-    steps = _column_steps(columns, step)
+    columns, container = read_rows(X, owner)
+    moved = container.numeric(columns.shape[1], owner)
+    is_all = len(moved) == columns.shape[1]
+    steps = _column_steps(columns if is_all else columns[:, moved], step)
     rows = columns
     if len(columns) > n_rows:
         rows = columns[
             random_generator(random_state, owner).choice(len(columns), n_rows, replace=False)
         ]
-    return RowSample(rows, steps, container_of(X))
+    return RowSample(rows, moved, steps, container)
 
 
 def _column_steps(columns: np.ndarray, step: float) -> np.ndarray:
-    """Return how far (d,) each column is moved."""
+    """Return how far (q,) each column is moved."""
     deviation, largest = columns.std(axis=0), np.abs(columns).max(axis=0)
+    for number in np.flatnonzero(np.isnan(largest)):  # some numbers are missing
+        own = columns[~np.isnan(columns[:, number]), number]
+        deviation[number], largest[number] = (own.std(), np.abs(own).max()) if len(own) else (0, 0)
     # A column whose step is lost in its numbers' rounding is as good as constant.
     is_constant = step * deviation <= 4 * np.finfo(float).eps * largest
     return step * np.where(is_constant, np.maximum(largest, 1), deviation)
@@ -142,12 +150,13 @@ def _column_steps(columns: np.ndarray, step: float) -> np.ndarray:
 
 def squared_slopes(response: Response, sample: RowSample) -> Tensor:
     """Return the squared norm (n,) of the Jacobian at the rows, float64."""
-    if response.is_module:
+    if response.is_module and not sample.container.categories:
         # Here as a whole, since a view that is made elsewhere has no derivative.
         with full_precision(), torch.inference_mode(False), torch.enable_grad():
             if _has_derivative(response, sample.rows[:1]):
                 return _module_slopes(response, sample.rows)
-    blocks = _blocks(sample.rows, BLOCK_VALUES // sample.rows.shape[1] ** 2)
+    n_values = sample.rows.shape[1] * len(sample.moved)  # in the moved points of one row
+    blocks = _blocks(sample.rows, BLOCK_VALUES // n_values)
     slopes = [_difference_slopes(response, sample._replace(rows=block)) for block in blocks]
     return as_tensor(np.concatenate(slopes))
 
@@ -160,17 +169,20 @@ def _blocks(rows: np.ndarray, n_block: int) -> Iterator[np.ndarray]:
 def _difference_slopes(response: Response, sample: RowSample) -> np.ndarray:
     """Return the squared norm (b,) of central differences at rows (b, d)."""
     n_rows, n_columns = sample.rows.shape
+    n_moved = len(sample.moved)
 
     def moved(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the points (b, d, d) and their outputs (b, d, o)."""
-        points = sample.rows[:, None] + np.diag(distances)
+        """Return the moved numbers (b, q) and the outputs (b, q, o) there."""
+        points = np.repeat(sample.rows[:, None], n_moved, axis=1)  # (b, q, d)
+        numbers = sample.rows[:, sample.moved] + distances
+        points[:, np.arange(n_moved), sample.moved] = numbers
         outputs = response(sample.container.hold(points.reshape(-1, n_columns)))
-        return points, outputs.reshape(n_rows, n_columns, -1)
+        return numbers, outputs.reshape(n_rows, n_moved, -1)
 
     upper, upper_outputs = moved(sample.steps)
     lower, lower_outputs = moved(-sample.steps)
-    # What the columns were really moved by, after rounding.
-    distance = np.diagonal(upper - lower, axis1=1, axis2=2)  # (b, d)
+    distance = upper - lower  # what the columns were really moved by, after rounding
+    distance[np.isnan(distance)] = np.inf  # a missing number is not moved
     with np.errstate(**NUMPY_ERRORS):  # the square of a small slope is 0
         slopes = (upper_outputs - lower_outputs) / distance[..., None]
         return (slopes**2).sum(axis=(1, 2))
@@ -190,11 +202,13 @@ def _module_slopes(response: Response, rows: np.ndarray) -> Tensor:
     for block in _blocks(rows, MODULE_ROWS):
         inputs, outputs = _module_pass(response, block)
         # Rows do not mix, so that the gradient of a sum over rows is that of every row.
+        gaps = inputs.detach().isnan()
         gradients = [
-            torch.autograd.grad(total, inputs, retain_graph=True)[0].double().square().sum(1)
+            torch.autograd.grad(total, inputs, retain_graph=True)[0].masked_fill(gaps, 0.0)
             for total in outputs.sum(dim=0)
         ]
-        slopes.append(torch.stack(gradients).sum(dim=0).cpu())
+        squares = [own.double().square().sum(1) for own in gradients]
+        slopes.append(torch.stack(squares).sum(dim=0).cpu())
     return torch.cat(slopes)
 
 

@@ -106,8 +106,10 @@ _PARTS = {
     points (n, n_features), or a torch module. A module is called in evaluation mode, with a
     tensor of its parameters' type (float32 without parameters) and on their device.
 X : array-like or frame of shape (n_samples, n_features), or Paths
-    Numeric columns; a frame's column names are kept. With `Paths` (from `sample_paths`), y must
-    be None, and ``n_paths`` and ``random_state`` are not used.
+    Numbers and categories, with missing values or without; the names and types of a frame's
+    columns are kept. Categories, and numbers that are missing at an end of a path, switch in its
+    middle, see `sample_paths`: the estimator then jumps there, also a linear one. With `Paths`
+    (from `sample_paths`), y must be None, and ``n_paths`` and ``random_state`` are not used.
 y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
     The two ends of a path differ in y; without y, in X.
 n_paths : int, default=200
@@ -129,8 +131,8 @@ Raises
 NotFittedError
     If an estimator of scikit-learn is not fitted.
 ValueError
-    If a parameter is unusable, X is not finite and numeric, no two rows differ, or an output is
-    not a finite number.""",
+    If a parameter is unusable, X holds infinite numbers, or what are neither numbers nor
+    categories, no two rows differ, or an output is not a finite number.""",
 }
 
 

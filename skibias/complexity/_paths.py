@@ -14,7 +14,9 @@ from skibias._run.settings import NUMPY_ERRORS
 from skibias._sklearn_compat import random_generator
 from skibias._typing import RandomState, ResponseMethod
 from skibias.complexity._response import Response, find_response
-from skibias.complexity._tables import Container, container_of, numeric_columns
+from skibias.complexity._tables import Container, read_rows
+
+MIDDLE = 0.5  # from this position on, a column that switches is as at the end of the path
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,10 +26,11 @@ class Paths:
     Attributes
     ----------
     start, end : ndarray of shape (n_paths, n_features)
+        Of categories, the numbers that ``container`` has for their labels.
     output_draw : ndarray of shape (n_paths,)
         Numbers in [0, 1). Of n outputs, a path looks at number floor(n * draw).
     container : Container
-        What the rows came in, and its column names.
+        What the rows came in, its column names and its categories.
     """
 
     start: np.ndarray
@@ -49,7 +52,8 @@ class Paths:
         Returns
         -------
         ndarray or frame of shape (n_paths * n_points, n_features)
-            Path by path; a frame with the same columns where X was one.
+            Path by path; a frame with the same columns where X was one. Its types are those of X,
+            but numbers are floats.
 
         Raises
         ------
@@ -63,8 +67,10 @@ class Paths:
                 f"Got {positions!r} instead."
             )
         share = share[:, None]  # (n_points, 1)
+        start, end = self.start[:, None], self.end[:, None]
         with np.errstate(**NUMPY_ERRORS):
-            points = self.start[:, None] * (1 - share) + self.end[:, None] * share
+            points = start * (1 - share) + end * share
+        points = switched(points, share, start, end, self.container.categories)
         return self.container.hold(points.reshape(-1, points.shape[-1]))
 
     def evaluate(
@@ -95,10 +101,16 @@ def sample_paths(
     The start is any row; the end is any row with a different y, or without y a different X
     (Teney et al., CVPR 2025, App. F). The same paths can serve many models and measures.
 
+    Numbers go straight from one end to the other. What cannot, switches once: up to the middle of
+    the path it is as at the start, from the middle on as at the end. These are categories, and
+    numbers that are missing at one end or at both.
+
     Parameters
     ----------
     X : array-like or frame of shape (n_samples, n_features)
-        Numeric columns; a frame's column names are kept.
+        Numbers and categories, with missing values or without; the names and types of a frame's
+        columns are kept. Categories are columns of text, of booleans in a frame, and of a type of
+        categories; numbers that stand for categories need such a type.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
     n_paths : int, default=200
     random_state : int, RandomState instance or None, default=0
@@ -110,8 +122,8 @@ def sample_paths(
     Raises
     ------
     ValueError
-        If ``n_paths`` is not positive, X is not finite and numeric, X and y differ in length, or
-        no two rows differ in y.
+        If ``n_paths`` is not positive, X holds infinite numbers, or what are neither numbers nor
+        categories, X and y differ in length, or no two rows differ in y.
 
     Examples
     --------
@@ -133,12 +145,30 @@ def draw_paths(X: Any, y: Any, n_paths: int, random_state: RandomState, owner: s
             )
         return X
     n_paths = check_count("n_paths", n_paths, 1, owner)
-    columns = numeric_columns(X, owner)
+    columns, container = read_rows(X, owner)
     labels = columns if y is None else np.asarray(y)
     check_consistent_length(columns, labels)
     random = random_generator(random_state, owner)
     start, end = _end_rows(labels, n_paths, random, owner)
-    return Paths(columns[start], columns[end], random.uniform(size=n_paths), container_of(X))
+    return Paths(columns[start], columns[end], random.uniform(size=n_paths), container)
+
+
+def switched(
+    points: np.ndarray,
+    share: np.ndarray,
+    start: np.ndarray,
+    end: np.ndarray,
+    categories: tuple[int, ...],
+) -> np.ndarray:
+    """Return points (…, d) between two rows with what cannot go straight switched in the middle.
+
+    These are the columns of categories, and numbers that are missing at an end.
+    """
+    switches = np.isnan(start) | np.isnan(end)
+    switches[..., categories] = True
+    if not switches.any():
+        return points
+    return np.where(switches, np.where(share < MIDDLE, start, end), points)
 
 
 def values_along(paths: Paths, response: Response, positions: Any) -> np.ndarray:

@@ -59,12 +59,13 @@ def complexity_report(
     estimators : dict or list of (str, object)
         Fitted estimators, functions of points or torch modules by name, as in `tv_complexity`.
     X : array-like or frame of shape (n_samples, n_features), or Paths
-        Rows; or what `sample_paths` returns, for measures along paths only and without y.
+        Rows, of numbers and categories, with missing values or without; or what `sample_paths`
+        returns, for measures along paths alone and without y.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs), default=None
         The two ends of a path differ in y; without y, in X.
     measures : str or sequence of str, default=("tv", "fourier", "polynomial", "lz", "geometric")
         `tv_complexity`, `fourier_complexity`, `polynomial_complexity`, `lz_complexity` and
-        `geometric_complexity`, with their defaults.
+        `geometric_complexity`, with their defaults. The last one needs a column of numbers.
     response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
         "auto" is the first of ``predict_proba``, ``decision_function`` and ``predict`` that *all*
         estimators have, and the call if all are callables and there is none.

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
-from skibias._columns import check_real
+from skibias._columns import check_real, numbers_only
 from skibias._run.settings import full_precision
 from skibias._run.tensors import as_tensor
 
@@ -37,7 +37,9 @@ class Response(NamedTuple):
         """Return the outputs (n, n_outputs), float64, at n points."""
         outputs: Any
         if self.is_module:
-            outputs = _module_outputs(self.estimator, points)
+            with numbers_only(points, self.owner):  # a module takes no categories
+                inputs = np.asarray(points, dtype=np.float64)
+            outputs = _module_outputs(self.estimator, inputs)
         else:
             outputs = getattr(self.estimator, self.method)(points)
         if self.method == "predict":

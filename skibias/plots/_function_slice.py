@@ -16,8 +16,9 @@ from numpy.typing import ArrayLike
 from skibias._docstrings import shared_parts
 from skibias._numbers import check_count, check_index, is_whole
 from skibias._typing import ResponseMethod
+from skibias.complexity._paths import switched
 from skibias.complexity._response import find_response
-from skibias.complexity._tables import container_of, numeric_columns
+from skibias.complexity._tables import Container, read_rows
 from skibias.plots._figure import ONE_PANEL, finish, panels, pyplot
 
 OWNER = "FunctionSliceDisplay"
@@ -85,14 +86,16 @@ class FunctionSliceDisplay:
         estimator : object
             Any fitted estimator, or a callable.
         X : array-like or frame of shape (n_samples, n_features)
-            Numeric columns.
+            Numbers and categories, with missing values or without, as in `sample_paths`; the names
+            and types of a frame's columns are kept.
         rows : tuple of int, default=(0,)
             Numbers of the rows that the slice goes through. One row: along ``features``, the other
-            columns stay as they are. Two rows: the path from the first to the second. Three rows:
-            their plane.
+            columns stay as they are. Two rows: the path from the first to the second, as those of
+            `sample_paths`. Three rows: their plane; they must have the same categories, and the
+            same missing values.
         features : tuple of one or two int or str, default=(0, 1)
-            Columns, by number or name, that vary where one row is given; between the quantiles .01
-            and .99 of X.
+            Columns of numbers, by number or name, that vary where one row is given; between the
+            quantiles .01 and .99 of X. The row must have a number there.
         n_points : int, default=200
             Points along each direction.
         response_method : {"auto", "decision_function", "predict_proba", "predict"}, default="auto"
@@ -113,22 +116,25 @@ class FunctionSliceDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         ValueError
-            If there is no such row, column or output, or a plane is asked of a single column.
+            If there is no such row, column or output, a plane is asked of a single column, a
+            column to vary holds categories or is missing in the row, or three rows differ in
+            categories or in what is missing.
         """
         pyplot(OWNER)  # before any work
         n_points = check_count("n_points", n_points, 2, OWNER)
         response = find_response(estimator, response_method, OWNER)
-        columns = numeric_columns(X, OWNER)
+        columns, container = read_rows(X, OWNER)
         rows = _checked_rows(rows, len(columns))
         if len(rows) == 1:
             features = _checked_features(X, features, columns.shape[1])
+            _check_numbers(columns[rows[0]], features, container)
             positions, points = _along_columns(columns, rows[0], features, n_points)
             marks, labels = columns[rows][:, features], _column_names(X, features)
         else:
-            positions, points = _between(columns[rows], n_points)
+            positions, points = _between(columns[rows], n_points, container)
             marks = np.eye(3)[: len(rows), 1 : len(rows)]
             labels = [f"from row {rows[0]} to row {row}" for row in rows[1:]]
-        outputs = response(container_of(X).hold(points.reshape(-1, columns.shape[1])))
+        outputs = response(container.hold(points.reshape(-1, columns.shape[1])))
         n_outputs = outputs.shape[1]
         output = check_index("output", output, -n_outputs, n_outputs - 1, OWNER)
         values = outputs[:, output]
@@ -205,7 +211,8 @@ def _along_columns(
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Return positions, and points (*p, d) that differ from a row in some columns."""
     shown = columns[:, features]
-    low, high = np.quantile(shown, SHOWN_SHARE, axis=0)
+    gaps = np.isnan(shown).any()
+    low, high = (np.nanquantile if gaps else np.quantile)(shown, SHOWN_SHARE, axis=0)
     low, high = np.minimum(low, columns[row, features]), np.maximum(high, columns[row, features])
     positions = [np.linspace(*ends, n_points) for ends in zip(low, high, strict=True)]
     mesh = np.meshgrid(*positions)  # (p,) or two of (p, p), the second direction first
@@ -214,12 +221,48 @@ def _along_columns(
     return positions, points
 
 
-def _between(ends: np.ndarray, n_points: int) -> tuple[list[np.ndarray], np.ndarray]:
+def _between(
+    ends: np.ndarray, n_points: int, container: Container
+) -> tuple[list[np.ndarray], np.ndarray]:
     """Return positions, and points (*p, d) on the path or the plane through two or three rows."""
+    if len(ends) == 3:
+        _check_common(ends, container)
     limits = (0.0, 1.0) if len(ends) == 2 else PLANE_RANGE
     positions = [np.linspace(*limits, n_points)] * (len(ends) - 1)
     shares = np.stack(np.meshgrid(*positions), axis=-1)
-    return positions, ends[0] + shares @ (ends[1:] - ends[0])
+    points = ends[0] + shares @ (ends[1:] - ends[0])
+    return positions, switched(points, shares[..., :1], ends[0], ends[1], container.categories)
+
+
+def _check_numbers(row: np.ndarray, features: list[int], container: Container) -> None:
+    """Raise ValueError unless a row can be moved along columns."""
+    for number in features:
+        place = container.place(number)
+        if number in container.categories:
+            raise ValueError(
+                f"The 'features' parameter of {OWNER} must name columns of numbers, along which a "
+                f"row can be moved. Got {place}, which holds categories, instead."
+            )
+        if np.isnan(row[number]):
+            raise ValueError(
+                f"The row that the 'rows' parameter of {OWNER} names must have a number in every "
+                f"column that varies. Got one that is missing in {place} instead: choose another "
+                "row or column."
+            )
+
+
+def _check_common(ends: np.ndarray, container: Container) -> None:
+    """Raise ValueError where three rows differ in a category, or in what is missing."""
+    differs = np.isnan(ends).any(axis=0) & ~np.isnan(ends).all(axis=0)
+    categories = list(container.categories)
+    differs[categories] = (ends[:, categories] != ends[0, categories]).any(axis=0)
+    if differs.any():
+        raise ValueError(
+            f"The three rows that the 'rows' parameter of {OWNER} names must have the same "
+            "categories, and numbers in the same columns: a plane through them goes straight. "
+            f"Got rows that differ in {container.place(int(np.argmax(differs)))} instead: choose "
+            "other rows, or two of them for a path, on which categories switch in the middle."
+        )
 
 
 def _column_names(X: Any, features: list[int]) -> list[str]:

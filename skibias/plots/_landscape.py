@@ -6,7 +6,7 @@ Notation: T epochs, g and h points along the two directions, P weights.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -27,6 +27,7 @@ from skibias._sklearn_compat import random_generator
 from skibias._train.fitted import OneNetwork
 from skibias._typing import RandomState
 from skibias.complexity import Paths, sample_paths
+from skibias.complexity._tables import Container
 from skibias.engine.landscape import (
     Measure,
     loss_measure,
@@ -99,7 +100,8 @@ class LandscapeDisplay:
         estimator : LearnedActivationMLPClassifier or LearnedActivationMLPRegressor
             Fitted.
         X : array-like of shape (n_samples, n_features)
-            Rows on which the loss is taken and between which paths are drawn.
+            Rows on which the loss is taken and between which paths are drawn, as by
+            `sample_paths`: categories and missing values switch in the middle.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         trajectory : WeightTrajectory or None, default=None
             The callback that the estimator was fitted with. The plane is then that of the first
@@ -158,6 +160,8 @@ class LandscapeDisplay:
             rows = random.permutation(len(X))[:n_rows]
             loss_of = _loss(networks.encoding, one, X[rows], y[rows])
             paths = sample_paths(X, y, n_paths=n_paths, random_state=random)
+            categories = tuple(estimator.table_reader_.levels)  # as codes, which switch
+            paths = replace(paths, container=Container(None, None, categories))
             variation_of = _variation(networks.encoding, one, paths, n_points)
             measured = [plane.measured(one, own) for own in (loss_of, variation_of)]
             loss, complexity = side_by_side(measured, n_threads)

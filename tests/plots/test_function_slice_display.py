@@ -120,3 +120,50 @@ def test_a_plane_needs_two_columns_and_a_fitted_model():
         draw(single, X[:, :1])
     with pytest.raises(NotFittedError):
         draw(LinearRegression(), X)
+
+
+MIXED = pd.DataFrame(
+    {
+        "size": [1.0, 2.0, None, 4.0, 5.0],
+        "colour": pd.Categorical(["red", "blue", "red", None, "red"]),
+        "width": [0.0, 4.0, 8.0, 6.0, 2.0],
+    }
+)
+
+
+def red_width(points):
+    return points["width"].to_numpy() * (points["colour"] == "red").to_numpy()
+
+
+def never(points):
+    raise AssertionError("evaluated")
+
+
+def test_other_columns_may_hold_categories_and_gaps():
+    display = draw(red_width, MIXED, features=("width", "size"))
+    np.testing.assert_array_equal(image_of(display)[0], display.positions[0])
+    low, high = np.quantile([1, 2, 4, 5], [0.01, 0.99])
+    assert display.positions[1][[0, -1]].tolist() == [min(low, 1), high]
+    assert (draw(red_width, MIXED, rows=1, features="width").values == 0).all()
+
+
+def test_on_a_path_categories_switch_in_the_middle():
+    display = draw(red_width, MIXED, rows=(4, 1))
+    assert display.values.tolist() == pytest.approx([2, 7 / 3, 8 / 3, 0, 0, 0, 0])
+    path = draw(lambda points: points["size"].fillna(-1).to_numpy(), MIXED, rows=(2, 4))
+    assert path.values.tolist() == [-1] * 3 + [5] * 4
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"features": ("colour",)}, "'features' .* columns of numbers.*'colour', .* categories"),
+        ({"features": (1, 2)}, "'features' .* columns of numbers.*'colour', .* categories"),
+        ({"features": "size", "rows": 2}, "'rows' .* a number in every column.*'size'"),
+        ({"rows": (0, 1, 4)}, "'rows' .* the same categories.*'colour'"),
+        ({"rows": (0, 2, 4)}, "'rows' .* the same categories.*'size'"),
+    ],
+)
+def test_what_cannot_go_straight_is_refused_by_name(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        draw(never, MIXED, **parameters)

@@ -3,6 +3,7 @@
 from copy import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from matplotlib.colors import LogNorm, Normalize
@@ -67,7 +68,12 @@ def only(model, network):
     networks = model.networks_
     weights = networks.weights[[network]]
     alone.networks_ = networks.of(
-        networks.architecture, networks.activations, weights, networks.encoder, networks.encoding
+        networks.architecture,
+        networks.activations,
+        weights,
+        networks.encoder,
+        networks.encoding,
+        networks.target_means,
     )
     return alone
 
@@ -204,3 +210,23 @@ def test_unusable_choices_are_refused():
     _, other = fit(activation="tanh", data=(X[:, :2], Y))
     with pytest.raises(ValueError, match="'trajectory' .* must be that of this estimator"):
         draw(model, trajectory=other)
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"activation": "tanh"}, {"activation": "relu", "input_activations": "learned"}]
+)
+def test_categories_and_missing_values_switch_as_on_the_paths_of_frames(parameters):
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(
+        colour=np.where(Y + random.normal(size=len(Y)) > 1, "red", "blue"),
+        place=random.choice(list("ABCDEFGHIJ"), len(Y)),  # enough levels for target means
+    )
+    frame.loc[::7, ["a", "colour"]] = None
+    model, _ = fit(data=(frame, Y), n_estimators=1, **parameters)
+    display = draw(model, (frame, Y))
+    random = np.random.RandomState(0)
+    random.randint(2**31)
+    random.permutation(len(X))
+    paths = sample_paths(frame, Y, n_paths=6, random_state=random)
+    expected = tv_complexity(model, paths, n_points=9, response_method="decision_function")
+    assert display.complexity[2, 2] == pytest.approx(expected, rel=1e-3)
