@@ -99,7 +99,7 @@ def ramp_values(n_knots: int, n_channels: int) -> np.ndarray:
 
 
 def level_values(n_heights: int, n_channels: int, number: int) -> np.ndarray:
-    """Return heights (K, c) by which the levels of column ``number`` can be told apart: normal ones.
+    """Return normal heights (K, c), by which the levels of column ``number`` can be told apart.
 
     Random heights did better than a channel for each level, also where channels suffice.
     """
