@@ -63,7 +63,7 @@ def start_heights(
 
     ``start`` is "ramps" or "identity"; ``scaling`` is that of the identity.
     """
-    width = max(support.n_heights for support in supports)
+    width = max(2, *(support.n_heights for support in supports))  # the engine looks up cells
     heights = np.ones((len(supports), width, n_channels))
     for number, (own, support) in enumerate(zip(heights, supports, strict=True)):
         if isinstance(support, LevelSupport):

@@ -92,7 +92,7 @@ class ScaledColumns(ColumnEncoder):
         if values.shape[1]:
             scaler.fit(values)
         means = np.zeros(len(numbers))
-        if gaps.any():
+        if values.size:
             means = np.nanmean(scaler.transform(values), axis=0)
         return cls(scaler, numbers, means, np.flatnonzero(gaps.any(axis=0)), levels)
 
@@ -156,7 +156,8 @@ class TrainedFunctions(ColumnEncoder):
     ) -> Self:
         """Take functions (one per column, with as many channels each) as the start."""
         heights = [own.heights(function) for own, function in zip(supports, functions, strict=True)]
-        tables = np.zeros((len(heights), max(map(len, heights)), heights[0].shape[1]))
+        width = max(2, *map(len, heights))  # the engine looks up cells
+        tables = np.zeros((len(heights), width, heights[0].shape[1]))
         for table, own in zip(tables, heights, strict=True):
             table[: len(own)] = own
         return cls(supports, tables)
