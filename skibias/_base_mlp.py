@@ -202,7 +202,7 @@ class BaseLearnedActivationMLP(ReadsTables, EstimatorWithParts):
         """Fit in place; return what the time limit cut."""
         learner = self._learner()
         data = self._checked_data(X, y, sample_weight, groups)
-        run = run._replace(folder=fit_folder(self, data, run.device))
+        run = run._replace(folder=fit_folder(self, data, run.device, self.table_reader_.levels))
         problem = self._problem(data, learner, run)
         plan = FitPlan.of(
             self, learner, self._input_learner(learner), problem.n_rows, problem.n_columns
@@ -257,8 +257,9 @@ class BaseLearnedActivationMLP(ReadsTables, EstimatorWithParts):
             )
         if is_classification:
             check_classification_targets(y)
-        check_given_functions(self, X, self.table_reader_, columns.shape[1])
         weights = self._weighted_classes(check_weights(sample_weight, columns, owner), y)
+        self.table_reader_, columns = self.table_reader_.of_rows(columns, weights > 0)
+        check_given_functions(self, X, self.table_reader_, columns.shape[1])
         return TableData(columns, y, weights, check_groups(groups, columns))
 
     def _weighted_classes(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:

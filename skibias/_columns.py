@@ -13,7 +13,9 @@ import numpy as np
 
 DATES = (date, time, timedelta, np.datetime64, np.timedelta64)  # NaT of pandas is a date, too
 # How errors of NumPy, pandas and polars about a value begin, and nothing else that is refused.
-_CONVERSION = re.compile(r"convert|argument must be|real number|setting an array element")
+_CONVERSION = re.compile(
+    r"convert|Cannot cast|argument must be|real number|setting an array element"
+)
 TO_NUMBERS = "turn them into numbers first, such as days since a date, the year or the hour"
 TO_CODES = (
     "encode it first, for example by scikit-learn's OneHotEncoder or OrdinalEncoder in a "

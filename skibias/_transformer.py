@@ -182,6 +182,7 @@ class IAFTransformer(TransformerMixin, ReadsTables, EstimatorWithParts):
             self, X, y, self.categorical_features, multi_output=True
         )
         weights = check_weights(sample_weight, X, "IAFTransformer")
+        self.table_reader_, X = self.table_reader_.of_rows(X, weights > 0)
         data = TableData(X, y, weights, check_groups(groups, X))
         names = getattr(self, "feature_names_in_", None)
         rows, encoding = rows_to_learn_from(learner, data, names, "IAFTransformer")

@@ -92,7 +92,7 @@ class ScaledColumns(ColumnEncoder):
         if values.shape[1]:
             scaler.fit(values)
         means = np.zeros(len(numbers))
-        if gaps.any():
+        if values.size:
             means = np.nanmean(scaler.transform(values), axis=0)
         return cls(scaler, numbers, means, np.flatnonzero(gaps.any(axis=0)), levels)
 

@@ -162,6 +162,8 @@ def check_given_functions(estimator: Any, X: Any, reader: TableReader, n_feature
         raise parameter_error("input_activations", reader.owner, rule, len(functions))
     names = feature_names_of(X)
     for number, function in enumerate(functions):
+        if number in reader.empty:  # a constant, of whatever type
+            continue
         is_category = number in reader.levels
         if isinstance(function, CategoryActivation) != is_category:
             kind, held = ("Category", "categories") if is_category else ("Spline", "numbers")

@@ -54,21 +54,24 @@ class TableReader(NamedTuple):
         return cls(owner, {column.number: column.levels(owner) for column in chosen})
 
     def encode(self, X: Any) -> Any:
-        """Return the table with codes instead of categories; other columns are as they were.
+        """Return the table with codes instead of categories, and zeros instead of empty columns.
+
+        Objects that are missing become NaN. Other columns are as they were.
 
         Raises
         ------
         ValueError
             If a column holds labels of another kind than in `fit`.
         """
-        if not self.levels:
-            return X
-        codes = {
-            column.number: self._codes(column)
-            for column in table_columns(X)
-            if column.number in self.levels
-        }
-        return _with_columns(X, codes)
+        read = {}
+        for column in table_columns(X):
+            if column.number in self.empty:
+                read[column.number] = np.zeros(len(column.data))
+            elif column.number in self.levels:
+                read[column.number] = self._codes(column)
+            elif column.may_hold_na():
+                read[column.number] = column.with_nan()
+        return _with_columns(X, read) if read else X
 
     def _codes(self, column: TableColumn) -> np.ndarray:
         """Return the codes (n,) of a categorical column, float64."""
@@ -87,10 +90,33 @@ class TableReader(NamedTuple):
         """Return given functions, those of categories by the codes of this reader."""
         return [
             function.on_levels(self.levels[number])
-            if isinstance(function, CategoryActivation)
+            if isinstance(function, CategoryActivation) and number not in self.empty
             else function
             for number, function in enumerate(functions)
         ]
+
+    def of_rows(self, X: np.ndarray, kept: np.ndarray) -> tuple[Self, np.ndarray]:
+        """Return the reader of the rows that are kept (n,) alone, and all rows as it reads them.
+
+        ``X`` (n, d) are the rows as this reader reads them.
+        """
+        if kept.all():
+            return self, X
+        X, levels = X.copy(), dict(self.levels)
+        for number, labels in self.levels.items():
+            if number in self.empty:
+                continue
+            column = X[:, number]
+            used = np.unique(column[kept & ~np.isnan(column)]).astype(int)
+            levels[number] = tuple(labels[code] for code in used)
+            codes = np.full(len(labels), float(len(used)))
+            codes[used] = np.arange(len(used))
+            known = ~np.isnan(column)
+            column[known] = codes[column[known].astype(int)]
+        empty = np.isnan(X[kept]).all(axis=0)
+        empty[list(self.empty)] = True
+        own = self._replace(levels=levels, empty=tuple(np.flatnonzero(empty).tolist()))
+        return own, own.without_empty(X)
 
     def without_empty(self, X: np.ndarray) -> np.ndarray:
         """Return rows (n, d) with zeros in the columns that had no value in `fit`."""
@@ -119,6 +145,20 @@ class TableColumn(NamedTuple):
         values[:] = self.data.to_list()
         values[self.data.is_null().to_numpy()] = None
         return values
+
+    def with_nan(self) -> np.ndarray:
+        """Return the values (n,) as objects, or as numbers if there are none but missing ones."""
+        values = self.values()
+        gaps = np.array([is_missing(value) for value in values], dtype=bool)
+        values[gaps] = np.nan
+        return values.astype(np.float64) if gaps.all() else values
+
+    def may_hold_na(self) -> bool:
+        """Whether missing values may be of types that do not become NaN when all are converted."""
+        dtype = self.data.dtype
+        if isinstance(self.data, np.ndarray):
+            return dtype.kind == "O"
+        return dtype == nw.Object or (dtype == nw.String and self.data.is_null().all())
 
     def kind(self) -> str | None:
         """Return the kind of the values, "text", "numbers" or "booleans"; None for others."""
@@ -252,11 +292,21 @@ def _as_array(X: Any) -> np.ndarray:
         return none
     try:
         array = np.asarray(X)
-        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
-            array = np.asarray(X, dtype=object)  # a list may hold numbers beside text
+        if _mixes_kinds(X, array.dtype):
+            array = np.asarray(X, dtype=object)
     except (ValueError, TypeError, RuntimeError):
         return none
     return array if array.ndim == 2 else none
+
+
+def _mixes_kinds(X: Any, dtype: np.dtype) -> bool:
+    """Whether what became an array of one type held numbers beside text, or beside booleans."""
+    if isinstance(X, np.ndarray):
+        return False
+    if dtype.kind in "US":
+        return True
+    rows = X if isinstance(X, (list, tuple)) and dtype.kind in "iuf" else []
+    return any(isinstance(value, (bool, np.bool_)) for row in rows for value in row)
 
 
 def _with_columns(X: Any, codes: Mapping[int, np.ndarray]) -> Any:
@@ -271,15 +321,16 @@ def _with_columns(X: Any, codes: Mapping[int, np.ndarray]) -> Any:
     array = array.astype(np.float64 if array.dtype.kind in "biuf" else object)
     for number, own in codes.items():
         array[:, number] = own
-    if array.dtype == object:
-        gaps = [[is_missing(value) for value in row] for row in array]
-        array[np.array(gaps, dtype=bool)] = np.nan
     return array
 
 
 def _chosen_numbers(chosen: Any, X: Any, n_columns: int, owner: str) -> list[int]:
     """Return the numbers of the columns that a mask, numbers or names choose."""
     rule = f"The 'categorical_features' parameter of {owner} must"
+    if getattr(chosen, "ndim", 1) == 0:
+        raise ValueError(
+            f"{rule} be 'from_dtype', None, a mask, names, or numbers. Got {chosen!r}."
+        )
     chosen = list(chosen)
     if not chosen:
         return []

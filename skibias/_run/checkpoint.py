@@ -110,19 +110,21 @@ def _refusal(estimator: Any, rule: str) -> ValueError:
     return parameter_error("checkpoint", type(estimator).__name__, rule, estimator.checkpoint)
 
 
-def fit_folder(estimator: Any, data: Data, device: torch.device) -> Path | None:
+def fit_folder(estimator: Any, data: Data, device: torch.device, levels: Any = None) -> Path | None:
     """Return the folder of a fit of this estimator to these data; None keeps nothing.
+
+    ``levels`` are the labels of the columns of which the data have the codes.
 
     Raises ValueError if a parameter cannot be pickled, so that fits cannot be told apart.
     """
     if estimator.checkpoint is None:
         return None
-    folder = Path(estimator.checkpoint) / fit_digest(estimator, data, device)
+    folder = Path(estimator.checkpoint) / fit_digest(estimator, data, device, levels)
     folder.mkdir(exist_ok=True)
     return folder
 
 
-def fit_digest(estimator: Any, data: Data, device: torch.device | str) -> str:
+def fit_digest(estimator: Any, data: Data, device: torch.device | str, levels: Any = None) -> str:
     """Return a name for everything that the result of a fit depends on."""
     parts: dict[str, Any] = {
         "estimator": type(estimator).__name__,
@@ -131,6 +133,7 @@ def fit_digest(estimator: Any, data: Data, device: torch.device | str) -> str:
         "data": [
             None if part is None else joblib.hash(np.ascontiguousarray(part)) for part in data
         ],
+        "levels": repr(levels or None),
     }
     for name, value in estimator.get_params(deep=False).items():
         if name not in FREE_PARAMETERS:

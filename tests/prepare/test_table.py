@@ -141,6 +141,7 @@ def test_columns_of_a_frame_are_chosen_by_name_and_the_others_are_numbers():
         ([True, False], "an entry for each of the 3 columns"),
         ([3], "numbers of columns from 0 to 2"),
         ([0.5], "numbers of columns from 0 to 2"),
+        (np.array(1), "a mask, names, or numbers. Got array\\(1\\)"),
     ],
 )
 def test_what_chooses_no_column_is_refused(chosen, message):
@@ -191,6 +192,13 @@ def test_text_where_numbers_were_is_refused():
         read_table(model, pandas.DataFrame({"own": ["x", "y"], "other": ["a", "b"]}))
 
 
+def test_a_list_may_hold_booleans_beside_numbers():
+    model = Model().fit([[True, 2.0], [None, 1.0], [False, 3.0]])
+    for later in ([[True, 5.0]], [[True, 5]], np.array([[True, 5.0]], dtype=object)):
+        assert read_table(model, later).tolist() == [[1.0, 5.0]]
+    assert read([[True, 2], [False, 1]]).table_reader_.levels == {0: (False, True)}
+
+
 def test_a_column_of_gaps_alone_fits_any_category():
     model = Model().fit(pandas.DataFrame({"own": [True, False]}))
     found = read_table(model, pandas.DataFrame({"own": [None, None]}))
@@ -201,6 +209,15 @@ def test_repeated_names_are_refused():
     X = pandas.DataFrame([["a", 2.0], ["b", 4.0]], columns=["same", "same"])
     with pytest.raises(ValueError, match="unique column names"):
         Model().fit(X)
+
+
+def test_rows_that_do_not_count_have_no_levels():
+    X = pandas.DataFrame({"own": ["a", "b", "c", None], "number": [1.0, np.nan, np.nan, np.nan]})
+    model = Model().fit(X)
+    reader, rows = model.table_reader_.of_rows(model.rows_, np.arange(4) > 0)
+    assert dict(reader.levels) == {0: ("b", "c")}
+    assert reader.empty == (1,)
+    np.testing.assert_array_equal(rows, [[2, 0], [0, 0], [1, 0], [np.nan, 0]])
 
 
 def test_a_reader_can_be_used_without_an_estimator():
