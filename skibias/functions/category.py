@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
 from skibias._immutable import Immutable
 from skibias._levels import is_missing, kind_of_labels, level_codes, plain_label
 from skibias.functions.arrays import frozen_array, row_of_channels
+from skibias.functions.modules import CategoryModule
 
 Label = str | bool | float  # an int counts as a float
 
@@ -214,29 +214,6 @@ class CategoryActivation(Immutable):
         channels = "" if self.n_channels is None else f", n_channels={self.n_channels}"
         levels = short(list(self.levels))
         return f"CategoryActivation({len(self.levels)} levels: {levels}{channels})"
-
-
-class CategoryModule(nn.Module):
-    """The function of a categorical column for any torch model, by code.
-
-    The codes are those of `CategoryActivation.codes`. The values are the parameter ``values``.
-
-    Parameters
-    ----------
-    activation : CategoryActivation
-    dtype : torch.dtype, default=torch.float32
-    """
-
-    def __init__(self, activation: CategoryActivation, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        self.values = nn.Parameter(torch.tensor(activation.table(), dtype=dtype))
-
-    def forward(self, codes: Tensor) -> Tensor:
-        """Return the values of integer codes, any shape; channels are the last axis."""
-        return self.values[codes]
-
-    def extra_repr(self) -> str:
-        return f"n_levels={len(self.values) - 2}"
 
 
 def _checked_levels(levels: Any) -> tuple[Label, ...]:

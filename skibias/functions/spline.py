@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from skibias._columns import numbers_only
 from skibias._immutable import Immutable
@@ -16,9 +16,7 @@ from skibias._numbers import check_count, check_positive, is_real
 from skibias._run.tensors import as_tensor, on_array
 from skibias.engine import splines
 from skibias.functions.arrays import frozen_array, row_of_channels
-
-# Knots whose spacing varies by less than this, relatively, are looked up by arithmetic.
-UNIFORM_TOLERANCE = 1e-6
+from skibias.functions.modules import SplineModule, is_uniform
 
 
 class SplineActivation(Immutable):
@@ -191,7 +189,7 @@ class SplineActivation(Immutable):
     @property
     def is_uniform(self) -> bool:
         """Whether the knots are equally spaced."""
-        return _is_uniform(self.knots)
+        return is_uniform(self.knots)
 
     def __call__(self, x: Any) -> Any:
         """Return the function's values at x, elementwise.
@@ -320,68 +318,6 @@ class SplineActivation(Immutable):
         )
 
 
-class SplineModule(nn.Module):
-    """A spline activation for any torch model; elementwise.
-
-    The heights are the parameter ``values``. Where they need no gradient (``requires_grad_(False)``
-    or under ``torch.no_grad``), a fast path is taken, which supports one backward pass in x.
-
-    Parameters
-    ----------
-    activation : SplineActivation
-        With a single channel.
-    dtype : torch.dtype, default=torch.float32
-    """
-
-    knots: Tensor
-    missing: Tensor | None
-
-    def __init__(self, activation: SplineActivation, dtype: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        if activation.n_channels is not None:
-            raise ValueError(
-                "The 'activation' parameter of SplineModule must have shape (n_knots,) values. "
-                f"Got {activation!r} instead."
-            )
-        self.values = nn.Parameter(torch.tensor(activation.values, dtype=dtype))
-        self.register_buffer("knots", torch.tensor(activation.knots, dtype=dtype))
-        self.extrapolation = activation.extrapolation
-        missing = activation.missing
-        own = None if missing is None else nn.Parameter(torch.tensor(missing, dtype=dtype))
-        self.register_parameter("missing", own)
-        # First knot and step of equally spaced knots.
-        self._spacing = _uniform_spacing(activation.knots) if activation.is_uniform else None
-
-    def _load_from_state_dict(self, *arguments: Any) -> None:
-        """Load the parameters, and find out how the knots that came with them are spaced."""
-        super()._load_from_state_dict(*arguments)
-        knots = self.knots.double().cpu().numpy()
-        # Knots were rounded, by up to half an epsilon each, where equal spacing cannot be told.
-        rounding = 2 * torch.finfo(self.knots.dtype).eps * np.abs(knots).max()
-        self._spacing = _uniform_spacing(knots) if _is_uniform(knots, rounding) else None
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the function's values at x, any shape."""
-        if self.missing is None:
-            return self._at_numbers(x)
-        gaps = x.isnan()
-        # Zeros in the gaps, so that no NaN reaches a gradient.
-        return torch.where(gaps, self.missing, self._at_numbers(x.masked_fill(gaps, 0.0)))
-
-    def _at_numbers(self, x: Tensor) -> Tensor:
-        table = splines.knots_table(self.values, self.knots, self.extrapolation)
-        if self._spacing is None:
-            cell = splines.knots_cell(x, self.knots)
-        else:
-            cell = splines.shared_uniform_cell(x, *self._spacing, len(self.knots))
-        if torch.is_grad_enabled() and self.values.requires_grad:
-            return splines.evaluate(table, x, cell)
-        return splines.evaluate_frozen(table, x, cell)
-
-    def extra_repr(self) -> str:
-        return f"n_knots={len(self.knots)}, extrapolation={self.extrapolation!r}"
-
-
 def _are_equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
     if one is None or other is None:
         return one is other
@@ -397,16 +333,3 @@ def _checked_domain(domain: Any) -> tuple[float, float]:
             f"the first one smaller. Got {domain!r} instead."
         )
     return float(ends[0]), float(ends[1])
-
-
-def _is_uniform(knots: np.ndarray, rounding: float = 0.0) -> bool:
-    """Whether increasing knots are equally spaced, up to the rounding of the spacing."""
-    spacing = np.diff(knots)
-    is_even = np.ptp(spacing) <= UNIFORM_TOLERANCE * spacing.mean() + rounding
-    return bool(is_even and spacing.min() > 0)
-
-
-def _uniform_spacing(knots: np.ndarray) -> tuple[float, float]:
-    """Return the first one of equally spaced knots, and their step."""
-    first, last = knots[[0, -1]].tolist()
-    return first, (last - first) / (len(knots) - 1)
