@@ -330,23 +330,12 @@ def _read_openml(name: str, task: str, known: Any, folder: Path | None, **option
             data = original_columns(data, known)
             return _make_mixed_table(data, target, known, description, details)
         if task == "classification":
-            target, target_names = _encode_classes(target)
+            target, target_names = encode_target(target, task, n_classes=2)
         return _make_table(data, target, target_names, description, details)
     except ValueError as error:
         raise OSError(
             f"{name!r} as read from OpenML (id {known.data_id}) cannot be used: {error}."
         ) from error
-
-
-def _encode_classes(target: np.ndarray) -> tuple[np.ndarray, list[str]]:
-    """Encode labels, in sorted order, as 0 and 1."""
-    import pandas as pd
-
-    # As an array of objects, for a categorical type would bring an order of its own.
-    codes, labels = pd.factorize(np.asarray(target, dtype=object), sort=True)
-    if len(labels) != 2 or (codes < 0).any():
-        raise ValueError(f"it has the classes {labels.tolist()} or no class, not two classes")
-    return codes, [str(label) for label in labels]
 
 
 def _make_table(

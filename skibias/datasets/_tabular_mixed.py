@@ -33,16 +33,22 @@ def original_columns(data: Frame, known: Any) -> Frame:
     return data
 
 
-def encode_target(target: Any, task: str) -> tuple[Any, list[str] | None]:
-    """Return classes as numbers with their sorted labels, or values as they are and None."""
+def encode_target(
+    target: Any, task: str, n_classes: int | None = None
+) -> tuple[Any, list[str] | None]:
+    """Return classes as numbers with their sorted labels, or values as they are and None.
+
+    Without ``n_classes``, there may be any number of classes from two on.
+    """
     import pandas as pd
 
     if task == "regression":
         return target, None
     # As an array of objects, for a categorical type would bring an order of its own.
     codes, labels = pd.factorize(np.asarray(target, dtype=object), sort=True)
-    if len(labels) < 2:
-        raise ValueError(f"it has the classes {labels.tolist()}, not two or more")
+    if len(labels) < 2 or len(labels) != (n_classes or len(labels)) or (codes < 0).any():
+        wanted = "two or more" if n_classes is None else f"{n_classes} classes"
+        raise ValueError(f"it has the classes {labels.tolist()} or no class, not {wanted}")
     return codes, [str(label) for label in labels]
 
 
