@@ -33,6 +33,11 @@ class FunctionHistory(Sequence[Snapshot]):
         self._supports = [list(own) for own in supports]
         self._heights = np.ascontiguousarray(heights, dtype=np.float32)
 
+    @property
+    def supports(self) -> list[Support]:
+        """Where the heights of the first restart's functions stand."""
+        return self._supports[0]
+
     def __len__(self) -> int:
         return len(self._heights)
 

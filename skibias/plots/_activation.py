@@ -7,42 +7,67 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skibias._numbers import check_count
-from skibias._prepare.table import read_table
+from skibias._prepare.table import read_table, table_columns
 from skibias._run.settings import plain_settings
 from skibias._transformer import IAFTransformer
-from skibias.plots._estimators import check_estimator, column_names, curve_arguments
+from skibias.functions.category import CategoryActivation
+from skibias.plots._estimators import (
+    check_estimator,
+    column_names,
+    curve_arguments,
+    function_names,
+)
 from skibias.plots._figure import COLOR_MAP, finish, panels, pyplot
+from skibias.plots._levels import draw_counts, draw_levels, level_rows, panel_height
 
 OWNER = "ActivationDisplay"
 N_BINS = 40
 N_COLUMNS = 4
 PANEL_SIZE = (2.6, 1.9)  # inches
+N_COLUMNS_BESIDE_NAMES = 3  # where names of levels stand at the left of panels
+PANEL_WIDTH_WITH_NAMES = 3.4  # inches
+MISSING_AT = 1.04  # in widths of a panel
+TITLE_LETTERS = 26  # of a line of a title
 COLOR_RANGE = (0.0, 0.9)  # of the colour map, whose end is too bright on white
 
 
 @dataclass(eq=False, repr=False)
 class ActivationDisplay:
-    """Curves of activation functions and of functions of input columns.
+    """Curves of activation functions and of functions of input columns; values of categories.
 
     Make one with `from_estimator` or `from_functions`. The constructor takes points that are
     ready to draw, and keeps all its parameters as attributes.
 
+    A category has a row for each of its levels, with the largest value first. Of several channels,
+    the position is that along the direction in which levels differ most from an unseen one, which
+    is at 0; its share of their squared differences is given. At most 12 levels are shown: the most
+    frequent ones where it is known what reaches the function, otherwise those that differ most
+    from an unseen level. Where there are more, rare levels that share all values share a row.
+
     Parameters
     ----------
     arguments : list of ndarray of shape (n_points,)
-        Increasing arguments, one array per function; lengths may differ.
+        Increasing arguments, one array per function; lengths may differ. Of a category, its levels
+        as objects.
     values : list of ndarray of shape (n_points, n_channels)
         The functions' values there.
     names : list of str
         Titles of the panels.
     reaching : list of ndarray or None, default=None
-        Numbers that reach each function, shown as a histogram behind its curve.
+        Numbers or labels that reach each function, shown as a histogram behind its curve, or as
+        bars behind its rows.
+    missing : list of (ndarray of shape (n_channels,) or None) or None, default=None
+        Values for missing numbers and labels; those of numbers are marked at the right of a panel.
+        None marks none.
+    unknown : list of (ndarray of shape (n_channels,) or None) or None, default=None
+        Values for unseen labels; None where a function is one of numbers.
 
     Attributes
     ----------
@@ -64,6 +89,8 @@ class ActivationDisplay:
     values: Sequence[np.ndarray]
     names: Sequence[str]
     reaching: Sequence[np.ndarray] | None = None
+    missing: Sequence[np.ndarray | None] | None = None
+    unknown: Sequence[np.ndarray | None] | None = None
 
     @classmethod
     def from_estimator(
@@ -81,16 +108,18 @@ class ActivationDisplay:
         ----------
         estimator : LearnedActivationMLPClassifier, LearnedActivationMLPRegressor or IAFTransformer
             Fitted. The activations of hidden layers come first, then the functions of input
-            columns, if there are any. Where every network has its own, those of the first network
-            are drawn.
-        X : array-like of shape (n_samples, n_features), default=None
-            Rows that are passed through the first network. The numbers that reach each function
-            are shown as a histogram behind its curve; where hidden layers share one function, it
-            counts the numbers of all of them.
+            columns, if there are any, and those of the mean target by level of a category. Where
+            every network has its own, those of the first network are drawn. Values for missing
+            numbers are marked where training rows had such gaps.
+        X : array-like or frame of shape (n_samples, n_features), default=None
+            Rows that are passed through the first network. The numbers and labels that reach each
+            function are counted behind it; where hidden layers share one function, it counts the
+            numbers of all of them.
         feature_names : array-like of str, default=None
             Titles for the input columns; None takes ``feature_names_in_``, or x0, x1, ….
         max_features : int or None, default=12
-            How many input columns are shown, from the first on; None shows all.
+            How many functions of input columns, and then of mean targets, are shown, from the first
+            on; None shows all.
         ax : matplotlib Axes or array-like of them, default=None
             As in `plot`.
 
@@ -114,6 +143,7 @@ class ActivationDisplay:
         columns = column_names(estimator)
         feature_names = columns if feature_names is None else list(feature_names)
         _check_length("feature_names", feature_names, len(columns), "column")
+        input_names = function_names(estimator, feature_names)
         hidden, inputs = _functions(estimator)
         inputs = inputs[:max_features]
         if not hidden and not inputs:
@@ -124,12 +154,17 @@ class ActivationDisplay:
         hidden_names = [f"hidden layer {number}" for number in range(1, len(hidden) + 1)]
         if len(hidden) == 1:
             hidden_names = ["hidden activation"]
-        return cls.from_functions(
+        display = cls._of(
             hidden + inputs,
-            names=hidden_names + feature_names[: len(inputs)],
-            reaching=None if X is None else _reaching(estimator, X, len(hidden), len(inputs)),
-            ax=ax,
+            hidden_names + input_names[: len(inputs)],
+            reaching=None if X is None else _reaching(estimator, X, len(hidden), inputs),
         )
+        gaps = [False] * len(hidden) + _had_gaps(estimator, inputs)
+        display.missing = [
+            own if has_gaps else None
+            for own, has_gaps in zip(display.missing or (), gaps, strict=True)
+        ]
+        return display.plot(ax=ax)
 
     @classmethod
     def from_functions(
@@ -146,14 +181,14 @@ class ActivationDisplay:
         Parameters
         ----------
         functions : list of callable
-            `SplineActivation`, or any function of arrays, elementwise.
+            `SplineActivation`, `CategoryActivation`, or any function of arrays, elementwise.
         names : list of str, default=None
             Titles; None takes f0, f1, ….
         ranges : list of (float, float), default=None
             First and last argument of every curve; None shows a `SplineActivation` over its
-            knots and other functions over [-5, 5].
+            knots and other functions over [-5, 5]. A category has none.
         reaching : list of array-like, default=None
-            Numbers that reach each function, for histograms within the ranges.
+            Numbers or labels that reach each function, for histograms within the ranges.
         ax : matplotlib Axes or array-like of them, default=None
             As in `plot`.
 
@@ -177,16 +212,35 @@ class ActivationDisplay:
         _check_length("names", names, count, "function")
         limits = [None] * count if ranges is None else ranges
         _check_length("ranges", limits, count, "function")
-        histograms = None
         if reaching is not None:
             _check_length("reaching", reaching, count, "function")
-            histograms = [np.ravel(numbers) for numbers in reaching]
-        arguments = list(map(curve_arguments, functions, limits))
+        return cls._of(functions, names, limits, reaching).plot(ax=ax)
+
+    @classmethod
+    def _of(
+        cls,
+        functions: Sequence[Any],
+        names: Sequence[str],
+        limits: Sequence[tuple[float, float] | None] | None = None,
+        reaching: Sequence[ArrayLike] | None = None,
+    ) -> Self:
+        """Evaluate functions where they are drawn."""
+        arguments = list(map(curve_arguments, functions, limits or [None] * len(functions)))
         values = [
             np.asarray(function(points)).reshape(len(points), -1)
             for function, points in zip(functions, arguments, strict=True)
         ]
-        return cls(arguments, values, names, histograms).plot(ax=ax)
+        return cls(
+            arguments,
+            values,
+            names,
+            None if reaching is None else list(map(_flat, reaching, functions)),
+            missing=[_row(getattr(function, "missing", None)) for function in functions],
+            unknown=[
+                _row(function.unknown) if isinstance(function, CategoryActivation) else None
+                for function in functions
+            ],
+        )
 
     def plot(self, ax: Any = None) -> Self:
         """Draw one panel per function.
@@ -208,14 +262,50 @@ class ActivationDisplay:
         ValueError
             If there is not one Axes per function.
         """
-        self.axes_ = _panels(ax, len(self.names))
+        n_levels = [
+            0 if self._unknown(number) is None else len(arguments)
+            for number, arguments in enumerate(self.arguments)
+        ]
+        self.axes_ = _panels(ax, n_levels)
         self.figure_ = self.axes_[0].figure
         for number, panel in enumerate(self.axes_):
-            points = self.arguments[number]
-            _draw(panel, points, self.values[number], self.names[number])
-            if self.reaching is not None:
-                _draw_histogram(panel, self.reaching[number], (points[0], points[-1]))
+            title = fill(self.names[number], TITLE_LETTERS, break_long_words=False)
+            # At a given height, it does not make way for the ticks that bars of counts hide.
+            panel.set_title(title, fontsize="medium", y=1.0)
+            if self._unknown(number) is None:
+                self._draw_curve(panel, number)
+            else:
+                self._draw_category(panel, number)
+            finish(panel)
         return self
+
+    def _unknown(self, number: int) -> np.ndarray | None:
+        """Return the value of unseen labels where a function is one of a category."""
+        return None if self.unknown is None else self.unknown[number]
+
+    def _draw_curve(self, panel: Any, number: int) -> None:
+        points = self.arguments[number]
+        _draw(panel, points, self.values[number])
+        missing = None if self.missing is None else self.missing[number]
+        if self.reaching is not None:
+            _draw_histogram(panel, self.reaching[number], (points[0], points[-1]))
+        if missing is not None:
+            _mark_missing(panel, missing)
+
+    def _draw_category(self, panel: Any, number: int) -> None:
+        unknown = self._unknown(number)
+        assert unknown is not None
+        missing = None if self.missing is None else self.missing[number]
+        rows = level_rows(
+            list(self.arguments[number]),
+            self.values[number],
+            unknown if missing is None else missing,
+            unknown,
+            None if self.reaching is None else self.reaching[number],
+        )
+        draw_levels(panel, rows)
+        if self.reaching is not None:
+            draw_counts(panel, rows)
 
 
 def _functions(estimator: Any) -> tuple[list[Any], list[Any]]:
@@ -228,16 +318,48 @@ def _functions(estimator: Any) -> tuple[list[Any], list[Any]]:
     return hidden if networks.n_layers else [], list(networks.input_functions(0) or [])
 
 
-def _reaching(estimator: Any, X: Any, n_hidden: int, n_inputs: int) -> list[np.ndarray]:
+def _had_gaps(estimator: Any, inputs: Sequence[Any]) -> list[bool]:
+    """Return whether columns had gaps in training rows; of given functions it is not known.
+
+    Categories count as if they had: that of a missing label is shown beside that of unseen ones.
+    """
+    history = estimator.meta_history_
+    history = history if isinstance(estimator, IAFTransformer) else history.get("inputs")
+    if history is None or not len(history["functions"]):
+        return [True] * len(inputs)
+    supports = history["functions"].supports
+    return [
+        isinstance(own, CategoryActivation) or support.has_missing
+        for own, support in zip(inputs, supports, strict=False)
+    ]
+
+
+def _reaching(estimator: Any, X: Any, n_hidden: int, inputs: Sequence[Any]) -> list[np.ndarray]:
     """Return what reaches the functions of hidden layers, and those of input columns."""
     with plain_settings():
-        X = read_table(estimator, X)
+        rows = read_table(estimator, X)
         hidden = []
         if n_hidden:
-            hidden = [layer.ravel() for layer in estimator.networks_.pre_activations(X)]
+            hidden = [layer.ravel() for layer in estimator.networks_.pre_activations(rows)]
         if n_hidden == 1:
             hidden = [np.concatenate(hidden)]
-    return [*hidden, *X.T[:n_inputs]]
+        if not isinstance(estimator, IAFTransformer):
+            rows = estimator.networks_.target_means.extend(rows)
+    reaching = list(rows.T[: len(inputs)])
+    for number in estimator.table_reader_.levels:
+        if number < len(inputs):
+            reaching[number] = table_columns(X)[number].values()
+    return [*hidden, *reaching]
+
+
+def _flat(values: Any, function: Any) -> np.ndarray:
+    """Return numbers (n,), or the labels (n,) of a category as objects."""
+    is_category = isinstance(function, CategoryActivation)
+    return np.ravel(np.asarray(values, dtype=object) if is_category else values)
+
+
+def _row(values: Any) -> np.ndarray | None:
+    return None if values is None else np.atleast_1d(values)
 
 
 def _check_length(name: str, given: Any, count: int, what: str) -> None:
@@ -248,46 +370,77 @@ def _check_length(name: str, given: Any, count: int, what: str) -> None:
         )
 
 
-def _panels(ax: Any, count: int) -> np.ndarray:
-    """Return ``count`` Axes: in a new figure, in the place of one Axes, or those given."""
+def _panels(ax: Any, n_levels: Sequence[int]) -> np.ndarray:
+    """Return Axes in a new figure, in the place of one Axes, or those given.
+
+    One for every function; ``n_levels`` are those of its category, 0 for numbers.
+    """
     plt = pyplot(OWNER)
+    count = len(n_levels)
     if ax is not None and not hasattr(ax, "figure"):
         return np.array(panels(ax, count, OWNER), dtype=object)
-    n_columns = min(N_COLUMNS, count)
-    n_rows = -(-count // n_columns)
-    place = {}
+    has_names = any(n_levels)
+    n_columns = min(N_COLUMNS_BESIDE_NAMES if has_names else N_COLUMNS, count)
+    width = PANEL_WIDTH_WITH_NAMES if has_names else PANEL_SIZE[0]
+    heights = [panel_height(own) if own else PANEL_SIZE[1] for own in n_levels]
+    by_row = [max(heights[k : k + n_columns]) for k in range(0, count, n_columns)]
+    place: dict[str, Any] = {"height_ratios": by_row}
     if ax is None:
-        size = (PANEL_SIZE[0] * n_columns, PANEL_SIZE[1] * n_rows + 0.4)
+        size = (width * n_columns, sum(by_row) + 0.4)
         figure = plt.figure(figsize=size, layout="constrained")
     else:
         ax.set_axis_off()
         figure = ax.figure
         sides = zip(("left", "bottom", "right", "top"), ax.get_position().extents, strict=True)
-        place = dict(sides) | {"wspace": 0.35, "hspace": 0.7}
-    grid = figure.add_gridspec(n_rows, n_columns, **place)
+        place |= dict(sides) | {"wspace": 1.0 if has_names else 0.35, "hspace": 0.7}
+    grid = figure.add_gridspec(len(by_row), n_columns, **place)
     cells = [divmod(number, n_columns) for number in range(count)]
     return np.array([figure.add_subplot(grid[cell]) for cell in cells], dtype=object)
 
 
-def _draw(panel: Any, points: np.ndarray, values: np.ndarray, name: str) -> None:
+def _draw(panel: Any, points: np.ndarray, values: np.ndarray) -> None:
     """Draw one function; several channels go from dark to bright."""
+    width = 0.9 if values.shape[1] > 1 else 1.5
+    for channel, color in zip(values.T, _channel_colors(values.shape[1]), strict=True):
+        panel.plot(points, channel, color=color, linewidth=width)
+
+
+def _channel_colors(n_channels: int) -> Any:
     from matplotlib import colormaps
 
-    n_channels = values.shape[1]
-    colors: Any = ["C0"]
-    width = 1.5
-    if n_channels > 1:
-        colors, width = colormaps[COLOR_MAP](np.linspace(*COLOR_RANGE, n_channels)), 0.9
-    for channel, color in zip(values.T, colors, strict=True):
-        panel.plot(points, channel, color=color, linewidth=width)
-    panel.set_title(name, fontsize="medium")
-    finish(panel)
+    if n_channels == 1:
+        return ["C0"]
+    return colormaps[COLOR_MAP](np.linspace(*COLOR_RANGE, n_channels))
+
+
+def _mark_missing(panel: Any, missing: np.ndarray) -> None:
+    """Draw the values of missing numbers as dots at the right of the panel."""
+    panel.scatter(
+        np.full(len(missing), MISSING_AT),
+        missing,
+        s=8,
+        color=_channel_colors(len(missing)),
+        transform=panel.get_yaxis_transform(),
+        clip_on=False,
+        zorder=3,
+    )
+    panel.annotate(
+        "missing",
+        (MISSING_AT, 0.5),
+        xycoords="axes fraction",
+        xytext=(4, 0),
+        textcoords="offset points",
+        va="center",
+        rotation=90,
+        fontsize="x-small",
+        color="0.4",
+    )
 
 
 def _draw_histogram(panel: Any, numbers: np.ndarray, limits: tuple[float, float]) -> None:
     """Draw how often numbers occur behind the curve, on a scale of their own without ticks."""
     behind = panel.twinx()
-    behind.hist(numbers, bins=N_BINS, range=limits, color="0.85")
+    behind.hist(numbers[~np.isnan(numbers)], bins=N_BINS, range=limits, color="0.85")
     behind.set_axis_off()
     panel.set_zorder(behind.get_zorder() + 1)
     panel.patch.set_visible(False)

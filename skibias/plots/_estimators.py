@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
+from skibias.functions.category import CategoryActivation
 from skibias.functions.spline import SplineActivation
 
 N_POINTS = 201
@@ -33,14 +34,33 @@ def column_names(estimator: Any) -> list[str]:
     return list(map(str, getattr(estimator, "feature_names_in_", default)))
 
 
+def function_names(estimator: Any, columns: Sequence[str]) -> list[str]:
+    """Return names for the functions of columns, and of target means, which come after them."""
+    if not isinstance(estimator, BaseLearnedActivationMLP):
+        return list(columns)
+    means = estimator.networks_.target_means
+    classes = estimator.networks_.encoding.classes
+    if classes is not None:
+        shown = classes[-1:] if len(classes) == 2 else classes
+        targets = [f"share of {own}" for own in shown]
+    elif means.n_targets == 1:
+        targets = ["mean of y"]
+    else:
+        targets = [f"mean of y{number}" for number in range(means.n_targets)]
+    further = [f"{columns[number]}: {target}" for number in means.columns for target in targets]
+    return [*columns, *further]
+
+
 def curve_arguments(
     function: Callable[[Any], Any], limits: tuple[float, float] | None = None
 ) -> np.ndarray:
     """Return the arguments (p,) at which a curve is drawn.
 
     Those of a spline cover its knots, unless limits are given. The knots are among them, so that
-    straight lines between the points are exact.
+    straight lines between the points are exact. Those of a category are its levels.
     """
+    if isinstance(function, CategoryActivation):
+        return np.array(function.levels, dtype=object)
     if not isinstance(function, SplineActivation):
         return np.linspace(*(DEFAULT_RANGE if limits is None else limits), N_POINTS)
     knots = function.knots

@@ -98,9 +98,10 @@ def panels(
 
 def finish(panel: Any) -> None:
     """Make a panel plain: few ticks, no frame at the top and on the right."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FixedLocator, MaxNLocator
 
     for axis in (panel.xaxis, panel.yaxis):
-        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+        if not isinstance(axis.get_major_locator(), FixedLocator):  # of names
+            axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     panel.tick_params(labelsize="small")
     panel.spines[["top", "right"]].set_visible(False)

@@ -15,9 +15,15 @@ from sklearn.exceptions import NotFittedError
 from skibias._docstrings import shared_parts
 from skibias._learner import ActivationLearner
 from skibias._numbers import check_index, check_positive
-from skibias.functions.spline import SplineActivation
-from skibias.plots._estimators import check_estimator, column_names, curve_arguments
+from skibias.functions.supports import ColumnFunction
+from skibias.plots._estimators import (
+    check_estimator,
+    column_names,
+    curve_arguments,
+    function_names,
+)
 from skibias.plots._figure import COLOR_MAP, PAPER_WIDTH, TWO_PANELS, finish, panels, pyplot
+from skibias.plots._levels import MAX_LEVELS, level_name, more, name_rows, short_names
 
 OWNER = "MetaLearningDisplay"
 KINDS = ("activation", "inputs")
@@ -41,9 +47,10 @@ class MetaLearningDisplay:
     steps : ndarray of shape (n_snapshots,)
         Outer steps at which the function was kept.
     arguments : ndarray of shape (n_points,)
-        Arguments of the function.
+        Arguments of the function; of a category, its levels as objects.
     values : ndarray of shape (n_snapshots, n_points)
-        Its values there.
+        Its values there. Of a category, the 12 levels are shown that lie furthest from the mean in
+        the end, with the largest value first.
     name : str
         Title of the function.
 
@@ -82,7 +89,7 @@ ActivationLearner
             last steps.
         number : int, default=0
             Which function is shown: the number of the hidden layer, with ``sharing="layer"``, or of
-            the input column.
+            the input column; those of target means come after the columns.
         channel : int, default=0
             Which of the column's functions is shown, where it has several.
         ax : array-like of two matplotlib Axes, default=None
@@ -134,13 +141,40 @@ ActivationLearner
         self.figure_ = self.axes_[0].figure
         self._draw_losses(self.axes_[0])
         scale = ScalarMappable(Normalize(0, max(1, self.steps[-1])), COLOR_MAP)
-        for step, values in zip(self.steps, self.values, strict=True):
-            self.axes_[1].plot(self.arguments, values, color=scale.to_rgba(step), linewidth=0.9)
+        arguments, values = self._prepare(self.axes_[1])
+        style = self._style()
+        for step, own in zip(self.steps, values, strict=True):
+            points = (own, arguments) if self._is_category else (arguments, own)
+            self.axes_[1].plot(*points, color=scale.to_rgba(step), **style)
         self.figure_.colorbar(scale, ax=self.axes_[1], label="outer step")
-        self.axes_[1].set(title=self.name, xlabel="argument", ylabel="value")
+        self.axes_[1].set_title(self.name)
         for panel in self.axes_:
             finish(panel)
         return self
+
+    @property
+    def _is_category(self) -> bool:
+        return self.arguments.dtype == object
+
+    def _style(self) -> dict[str, Any]:
+        """Return how values are drawn: those of levels as dots."""
+        if self._is_category:
+            return {"marker": "o", "linestyle": "none", "markersize": 3.5}
+        return {"linewidth": 0.9}
+
+    def _prepare(self, panel: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Name the axes; return arguments (p,), of levels the rows, and their values (s, p)."""
+        if not self._is_category:
+            panel.set(xlabel="argument", ylabel="value")
+            return self.arguments, self.values
+        panel.set_xlabel("value")
+        last = self.values[-1]
+        order = np.argsort(-np.abs(last - last.mean()), kind="stable")[:MAX_LEVELS]
+        shown = order[np.argsort(-last[order], kind="stable")]
+        names = short_names([level_name(level) for level in self.arguments[shown]])
+        n_more = len(self.arguments) - len(shown)
+        name_rows(panel, names + more(n_more), len(names))
+        return np.arange(len(shown)), self.values[:, shown]
 
     def save_animation(
         self, path: str | os.PathLike[str], *, frames_per_second: float = 10
@@ -166,14 +200,20 @@ ActivationLearner
         from matplotlib.animation import FuncAnimation, PillowWriter
 
         figure, panel = plt.subplots(figsize=(PAPER_WIDTH, 2.9), layout="constrained")
-        (curve,) = panel.plot(self.arguments, self.values[0])
-        margin = 0.05 * (np.ptp(self.values) or 1.0)
-        panel.set_ylim(self.values.min() - margin, self.values.max() + margin)
-        panel.set(xlabel="argument", ylabel="value")
+        arguments, values = self._prepare(panel)
+        margin = 0.05 * (np.ptp(values) or 1.0)
+        limits = values.min() - margin, values.max() + margin
+        if self._is_category:
+            (curve,) = panel.plot(values[0], arguments, **self._style())
+            panel.set_xlim(*limits)
+        else:
+            (curve,) = panel.plot(arguments, values[0])
+            panel.set_ylim(*limits)
+        change = curve.set_xdata if self._is_category else curve.set_ydata
         finish(panel)
 
         def show(frame: int) -> None:
-            curve.set_ydata(self.values[frame])
+            change(values[frame])
             panel.set_title(f"{self.name}, outer step {self.steps[frame]}")
 
         animation = FuncAnimation(figure, show, frames=len(self.steps))
@@ -230,10 +270,10 @@ def _best_restart(losses: np.ndarray) -> int:
     return int(np.argmin(np.where(np.isfinite(last), last, np.inf)))
 
 
-def _name(estimator: Any, kind: str, number: int, channel: int, function: SplineActivation) -> str:
+def _name(estimator: Any, kind: str, number: int, channel: int, function: ColumnFunction) -> str:
     """Return the title of a function."""
     if kind == "activation":
         shared = getattr(estimator, "sharing", "network") == "network"
         return "hidden activation" if shared else f"hidden layer {number + 1}"
-    name = column_names(estimator)[number]
+    name = function_names(estimator, column_names(estimator))[number]
     return name if (function.n_channels or 1) == 1 else f"{name}, channel {channel}"

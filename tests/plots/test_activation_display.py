@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
@@ -10,6 +11,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skibias import (
     ActivationLearner,
+    CategoryActivation,
     IAFTransformer,
     LearnedActivationMLPClassifier,
     LearnedActivationMLPRegressor,
@@ -228,3 +230,194 @@ def test_wrong_counts_are_refused(transformer):
         ActivationDisplay.from_functions([np.sin], reaching=[[1.0], [2.0]])
     with pytest.raises(ValueError, match="at least one function"):
         ActivationDisplay.from_functions([])
+
+
+# Categories and missing values.
+
+
+def mixed():
+    """Return a frame with a small category, one of many levels, and gaps; three classes."""
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame(X[:, :2], columns=["length", "width"])
+    frame["colour"] = np.where(Y + random.normal(size=len(Y)) > 1, "red", "blue")
+    frame["place"] = random.choice([f"town {k}" for k in range(20)], len(Y))
+    frame.loc[::7, ["length", "colour"]] = None
+    return frame
+
+
+@pytest.fixture(scope="module")
+def mixed_network():
+    settings = {"activation": "relu", "input_activations": "learned", "n_estimators": 1}
+    model = LearnedActivationMLPClassifier((8,), learner=LEARNER, max_iter=3, **settings)
+    return model.set_params(random_state=0).fit(mixed(), Y)
+
+
+def rows_of(panel):
+    return [text.get_text() for text in panel.get_yticklabels()]
+
+
+def dots_of(panel):
+    return [line.get_xdata()[0] for line in panel.get_lines() if line.get_marker() == "o"]
+
+
+def test_levels_are_rows_in_the_order_of_their_values():
+    colour = CategoryActivation(["blue", "red", "green"], [1.0, 3.0, 2.5], missing=0.5, unknown=2)
+    (panel,) = ActivationDisplay.from_functions([colour], names=["colour"]).axes_
+    assert rows_of(panel) == ["red", "green", "blue", "missing", "unseen"]
+    assert dots_of(panel) == [3, 2.5, 1, 0.5, 2]
+    assert panel.get_xlabel() == "value"
+    top, bottom = sorted(panel.get_ylim())
+    assert panel.get_ylim() == (bottom, top)  # the first row is at the top
+
+
+def test_one_row_stands_for_missing_and_unseen_labels_with_one_value():
+    (panel,) = ActivationDisplay.from_functions([CategoryActivation([True, False], [1, 3])]).axes_
+    assert rows_of(panel) == ["False", "True", "missing or unseen"]
+
+
+def test_levels_of_several_channels_lie_along_the_direction_in_which_they_differ_most():
+    random = np.random.RandomState(0)
+    values = np.outer([1.0, -2.0, 0.5, 4.0], [3.0, 4.0]) + 0.01 * random.normal(size=(4, 2))
+    unknown = np.array([5.0, -5.0])
+    function = CategoryActivation(list("abcd"), values + unknown, unknown=unknown)
+    (panel,) = ActivationDisplay.from_functions([function]).axes_
+    assert rows_of(panel)[:4] == ["d", "a", "c", "b"]
+    np.testing.assert_allclose(dots_of(panel), [20, 5, 2.5, -10, 0], atol=0.05)
+    assert panel.get_xlabel() == "main direction (100%)"
+
+
+def test_turning_the_channels_moves_no_row():
+    values = np.random.RandomState(0).normal(size=(5, 3))
+    turn = np.linalg.qr(np.random.RandomState(1).normal(size=(3, 3)))[0]
+    functions = [CategoryActivation(list("abcde"), own) for own in (values, values @ turn)]
+    one, other = (
+        np.array(dots_of(panel)) for panel in ActivationDisplay.from_functions(functions).axes_
+    )
+    assert np.allclose(one, other) or np.allclose(np.sort(one), np.sort(-other))
+
+
+def test_many_levels_are_cut_and_counted():
+    levels = [f"level {k}" for k in range(100)]
+    values = np.arange(100.0)
+    values[:30] = -100.0  # rare ones, alike
+    function = CategoryActivation(levels, values, unknown=50)
+    (panel,) = ActivationDisplay.from_functions([function]).axes_
+    names = rows_of(panel)
+    assert names[:2] == ["level 99", "level 98"]
+    assert names[-2:] == ["missing or unseen", "… and 59 more"]
+    assert "30 levels alike" in names and len(names) == 14
+    assert 30 + 11 + 59 == 100
+
+
+def test_frequent_levels_are_shown_where_it_is_known_what_reaches_them():
+    levels = [f"level {k}" for k in range(40)]
+    labels = np.repeat(levels[:13], range(1, 14))
+    labels = [*labels, "new", "new", None]
+    function = CategoryActivation(levels, np.arange(40.0), missing=0)
+    display = ActivationDisplay.from_functions([function], reaching=[labels])
+    names = rows_of(display.axes_[0])
+    assert names == [f"level {k}" for k in range(12, 0, -1)] + [
+        "missing",
+        "unseen",
+        "… and 28 more",
+    ]
+    bars = display.figure_.axes[1].patches
+    assert [bar.get_width() for bar in bars] == [*range(13, 1, -1), 1, 2]
+    assert display.reaching[0].tolist() == labels
+
+
+def test_long_names_can_be_told_apart():
+    levels = [
+        f"Department of {own} Services, main office" for own in ("Health", "General", "Human")
+    ]
+    levels += ["Police Officer of the first grade II", "Police Officer of the first grade I"]
+    (panel,) = ActivationDisplay.from_functions([CategoryActivation(levels, np.arange(5))]).axes_
+    names = rows_of(panel)
+    assert len(set(names)) == len(names) == 6
+    assert max(map(len, names)) <= 21
+
+
+def test_missing_numbers_are_marked_beside_the_curve():
+    hat = SplineActivation([0, 1, 2], [[0, 1], [1, 0], [0, 1]], missing=[0.3, 0.6])
+    plain = SplineActivation.hat()
+    panel, other = ActivationDisplay.from_functions([hat, plain]).axes_
+    (marks,) = panel.collections
+    np.testing.assert_array_equal(marks.get_offsets()[:, 1], [0.3, 0.6])
+    assert [text.get_text() for text in panel.texts] == ["missing"]
+    assert not other.collections and not other.texts
+
+
+def test_a_network_of_mixed_columns_shows_all_of_them(mixed_network):
+    frame = mixed()
+    display = ActivationDisplay.from_estimator(mixed_network, frame)
+    assert titles(display)[:5] == ["hidden activation", *frame.columns]
+    assert titles(display)[5:] == [f"place: share of {k}" for k in range(3)]
+    length, width, colour, place = display.axes_[1:5]
+    assert length.collections and not width.collections  # only the first one has gaps
+    assert rows_of(colour) in [
+        ["red", "blue", "missing", "unseen"],
+        ["blue", "red", "missing", "unseen"],
+    ]
+    assert len(rows_of(place)) == 12 + 1 + 1
+    function = mixed_network.input_activations_[2]
+    np.testing.assert_array_equal(display.values[3], function.values)
+    behind = dict(zip(rows_of(colour), counts_behind(display, colour), strict=True))
+    counts = frame["colour"].value_counts()
+    assert behind == {**counts, "missing": frame["colour"].isna().sum(), "unseen": 0}
+    extended = mixed_network.networks_.target_means.tables[0]
+    assert np.isin(display.reaching[5], extended[:, 0]).all()
+
+
+def counts_behind(display, panel):
+    """Return the lengths of the bars that lie in the place of a panel."""
+    place = panel.get_position().extents
+    for own in display.figure_.axes:
+        if own is not panel and np.array_equal(own.get_position().extents, place):
+            return [bar.get_width() for bar in own.patches]
+    return None
+
+
+def test_names_of_columns_name_their_target_means(mixed_network):
+    display = ActivationDisplay.from_estimator(
+        mixed_network, feature_names=list("abcd"), max_features=5
+    )
+    assert titles(display) == ["hidden activation", *"abcd", "d: share of 0"]
+
+
+def test_target_means_are_named_by_what_they_are_means_of():
+    frame, settings = mixed(), {"activation": "relu", "input_activations": "learned"}
+    names = {}
+    for kind, y in [("values", Y + 0.5), ("outputs", np.stack([Y, Y**2], 1) + 0.5)]:
+        model = LearnedActivationMLPRegressor((8,), learner=LEARNER, max_iter=2, **settings)
+        names[kind] = titles(ActivationDisplay.from_estimator(model.fit(frame, y)))[5:]
+    model = LearnedActivationMLPClassifier((8,), learner=LEARNER, max_iter=2, **settings)
+    display = ActivationDisplay.from_estimator(model.fit(frame, np.array(["no", "yes"])[Y // 2]))
+    assert titles(display)[5:] == ["place: share of yes"]
+    assert names == {
+        "values": ["place: mean of y"],
+        "outputs": ["place: mean of y0", "place: mean of y1"],
+    }
+
+
+def test_a_transformer_of_mixed_columns_shows_all_of_them():
+    frame = mixed()
+    fitted = IAFTransformer(LEARNER, n_channels=1, random_state=0).fit(frame, Y)
+    for rows in (None, frame, frame.convert_dtypes()):
+        display = ActivationDisplay.from_estimator(fitted, rows)
+        assert titles(display) == list(frame.columns)
+        assert display.axes_[0].collections and not display.axes_[1].collections
+        assert display.axes_[2].get_xlabel() == "value"
+
+
+def test_panels_of_categories_do_not_overlap():
+    names = [f"a long name of a level, number {k}" for k in range(60)]
+    place = CategoryActivation(
+        names, np.random.RandomState(0).normal(size=(60, 8)), missing=[1.0] * 8
+    )
+    ramps = SplineActivation(np.geomspace(1, 2e4, 9), np.ones((9, 8)), missing=[0.5] * 8)
+    display = ActivationDisplay.from_functions(
+        [place, ramps, place, ramps, place],
+        names=["place", "size", "an even longer name of a column: mean of y", "size", "place"],
+        reaching=[names, [1, 2, np.nan], names, [3], names],
+    )
+    assert_apart(extents(display))

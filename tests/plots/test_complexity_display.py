@@ -1,10 +1,14 @@
 """Points of the display are the scores and complexities of the models."""
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 from skibias.complexity import complexity_report
 from skibias.plots import ComplexityDisplay
@@ -55,3 +59,11 @@ def test_a_missing_column_is_named(models):
     report = complexity_report(models, X, Y, measures=("tv",), n_paths=5)
     with pytest.raises(ValueError, match="must have a column 'lz'"):
         ComplexityDisplay.from_report(report, measure="lz")
+
+
+def test_models_of_frames_with_categories_are_drawn():
+    frame = pd.DataFrame({"size": X[:, 0], "colour": np.array(["red", "blue", None])[Y]})
+    encoder = make_column_transformer((OneHotEncoder(), ["colour"]), remainder="passthrough")
+    model = make_pipeline(encoder, LogisticRegression(max_iter=1000)).fit(frame, Y)
+    display = ComplexityDisplay.from_estimators({"linear": model}, frame, Y, n_paths=20)
+    assert display.complexity[0] > 0 and display.score[0] == 1

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sklearn.datasets import load_iris
@@ -103,3 +104,25 @@ def test_unusable_choices_are_refused(model, tmp_path):
     fixed = LearnedActivationMLPClassifier((8,), activation="relu", max_iter=2).fit(X, Y)
     with pytest.raises(ValueError, match="must have learned functions of kind='activation'"):
         draw(fixed)
+
+
+def test_levels_of_a_category_are_dots_from_the_first_step_to_the_last(tmp_path):
+    random = np.random.RandomState(0)
+    frame = pd.DataFrame(X[:, :2], columns=["length", "width"])
+    frame["place"] = random.choice([f"town {k}" for k in range(20)], len(Y))
+    model = LearnedActivationMLPClassifier(
+        (8,), activation="relu", input_activations="learned", learner=LEARNER, max_iter=2
+    ).fit(frame, Y)
+    display = MetaLearningDisplay.from_estimator(model, kind="inputs", number=2, channel=1)
+    panel = display.axes_[1]
+    *names, last = [text.get_text() for text in panel.get_yticklabels()]
+    assert len(names) == 12 and last == "… and 8 more"
+    history = model.meta_history_["inputs"]
+    final = history["functions"][-1][display.restart][2]
+    drawn = panel.get_lines()[-1].get_xdata()
+    np.testing.assert_array_equal(drawn, final(names)[:, 1])
+    assert (np.diff(drawn) <= 0).all()
+    assert len(panel.get_lines()) == len(history["snapshot_step"])
+    display.save_animation(tmp_path / "place.gif")
+    further = MetaLearningDisplay.from_estimator(model, kind="inputs", number=3)
+    assert further.name == "place: share of 0, channel 0"
