@@ -17,7 +17,7 @@ from narwhals.exceptions import NarwhalsError
 
 from skibias._columns import check_real, numbers_only
 from skibias._levels import is_missing
-from skibias._prepare.table import TableColumn, as_frame, table_columns
+from skibias._prepare.table import NUMBERS_ONLY, TableColumn, as_frame, table_columns
 
 
 class LabelColumn(NamedTuple):
@@ -112,7 +112,8 @@ def read_rows(X: Any, owner: str) -> tuple[np.ndarray, Container]:
     categories = tuple(column.number for column in columns if column.holds_categories())
     frame = as_frame(X) if columns else None
     if not categories and (frame is None or _is_made_of_numbers(frame)):
-        return numeric_columns(X, owner, may_have_gaps=True), container_of(X)
+        table = NUMBERS_ONLY.encode(X) if columns else X  # objects that are missing become NaN
+        return numeric_columns(table, owner, may_have_gaps=True), container_of(X)
     check_real(X, owner)
     read = [
         _labels(column) if column.number in categories else _numbers(column, owner)
