@@ -28,7 +28,7 @@ extensions = [
     "results_table",  # of docs/extensions
 ]
 templates_path = ["templates"]
-exclude_patterns = ["_build", "extensions", "templates"]
+exclude_patterns = ["data", "_build", "extensions", "templates"]
 default_role = "py:obj"  # `fit` in a docstring links where there is a target
 
 myst_enable_extensions = ["amsmath", "dollarmath"]

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,7 @@ WITH_CODE = [
 
 @pytest.mark.parametrize("name", WITH_CODE)
 def test_the_python_of_a_page_runs(name, tmp_path, monkeypatch, closed_figures):
+    shutil.copytree(ROOT / "docs/data", tmp_path / "docs/data")
     monkeypatch.chdir(tmp_path)
     run_python(TEXTS[name], name)
 
