@@ -6,7 +6,7 @@ from tabular import comparison
 from . import RESULTS
 
 MODELS = "default hist_gradient_boosting lightgbm random_forest linear".split()
-WAYS = "default default_encoded inputs inputs_encoded relu relu_encoded".split()
+WAYS = "inputs inputs_encoded relu relu_encoded".split()
 
 
 def compared(metric, models):
