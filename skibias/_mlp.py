@@ -18,6 +18,7 @@ from skibias._base_mlp import BaseLearnedActivationMLP
 from skibias._errors import parameter_error
 from skibias._learner import ActivationLearner
 from skibias._mlp_docstrings import ATTRIBUTES, PARAMETERS
+from skibias._numbers import is_real
 from skibias._prepare.data_checks import check_weights
 from skibias._prepare.rows import WeightedRows
 from skibias._run.clock import Cut
@@ -121,6 +122,11 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
     def _weighted_classes(self, weights: np.ndarray, y: np.ndarray) -> np.ndarray:
         if self.class_weight is None:
             return weights
+        if isinstance(self.class_weight, Mapping) and not all(
+            is_real(own) and 0 <= own < np.inf for own in self.class_weight.values()
+        ):
+            rule = "hold finite weights that are not negative"
+            raise parameter_error("class_weight", type(self).__name__, rule, self.class_weight)
         try:
             factors = compute_sample_weight(self.class_weight, column_or_1d(y))
         except ValueError as error:

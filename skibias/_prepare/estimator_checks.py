@@ -158,7 +158,7 @@ def check_given_functions(estimator: Any, X: Any, reader: TableReader, n_feature
     if not isinstance(functions, (list, tuple)):
         return
     if len(functions) != n_features:
-        rule = f"hold one function per column ({n_features})"
+        rule = f"hold one function per column ({n_features}), without those of target means"
         raise parameter_error("input_activations", reader.owner, rule, len(functions))
     names = feature_names_of(X)
     for number, function in enumerate(functions):

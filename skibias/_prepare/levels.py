@@ -8,9 +8,9 @@ from skibias._prepare.rows import WeightedRows
 from skibias._prepare.table import TableReader
 from skibias.functions.supports import LevelSupport
 
-# Levels with a height of their own, at most: the most frequent ones. Others are rare, and so are
-# those of fewer rows than that; all rare levels share one height.
-MAX_LEVELS, MIN_LEVEL_ROWS = 128, 5
+# The most frequent levels have a height of their own: so many in any case, and so many at most of
+# those that weigh as much as so many rows. All other levels are rare and share one height.
+OWN_LEVELS, MAX_LEVELS, MIN_LEVEL_ROWS = 8, 128, 5
 
 
 def level_supports(rows: WeightedRows, reader: TableReader) -> list[LevelSupport | None]:
@@ -26,11 +26,10 @@ def level_supports(rows: WeightedRows, reader: TableReader) -> list[LevelSupport
 def _support(codes: np.ndarray, weights: np.ndarray, labels: tuple) -> LevelSupport:
     gaps = np.isnan(codes)
     known = codes[~gaps].astype(np.int64)
-    counts = np.bincount(known, minlength=len(labels))
     shares = np.bincount(known, weights[~gaps], minlength=len(labels))
     order = np.argsort(-shares, kind="stable")
-    n_frequent = int(np.count_nonzero(counts >= MIN_LEVEL_ROWS))
-    n_own = max(1, min(MAX_LEVELS, n_frequent))
+    n_frequent = int(np.count_nonzero(shares >= MIN_LEVEL_ROWS))
+    n_own = min(len(labels), max(OWN_LEVELS, min(MAX_LEVELS, n_frequent)))
     n_own = len(labels) if n_own == len(labels) - 1 else n_own  # one rare level is its own group
     groups = np.empty(len(labels) + 1, dtype=np.int64)
     groups[order] = np.arange(len(labels)).clip(max=n_own)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from reprlib import repr as short
 from typing import Any, NamedTuple, Self
 
@@ -32,6 +33,7 @@ class TableReader(NamedTuple):
     owner: str  # class of the estimator, for messages
     levels: Mapping[int, tuple[Label, ...]]  # of the categorical columns, by their number
     empty: tuple[int, ...] = ()  # numbers of the columns that had no value
+    goes_by_dtype: bool = False  # columns of text are categories, and no other ones may hold text
 
     @classmethod
     def fit(cls, X: Any, categorical_features: Any, owner: str) -> Self:
@@ -51,7 +53,8 @@ class TableReader(NamedTuple):
         else:
             numbers = _chosen_numbers(categorical_features, X, len(columns), owner)
             chosen = [columns[number] for number in numbers]
-        return cls(owner, {column.number: column.levels(owner) for column in chosen})
+        levels = {column.number: column.levels(owner) for column in chosen}
+        return cls(owner, levels, goes_by_dtype=isinstance(categorical_features, str))
 
     def encode(self, X: Any) -> Any:
         """Return the table with codes instead of categories, and zeros instead of empty columns.
@@ -69,6 +72,11 @@ class TableReader(NamedTuple):
                 read[column.number] = np.zeros(len(column.data))
             elif column.number in self.levels:
                 read[column.number] = self._codes(column)
+            elif self.goes_by_dtype and column.holds_text():
+                raise ValueError(
+                    f"The 'X' parameter of {self.owner} must hold numbers{column.place}, as in "
+                    "fit. Got text instead."
+                )
             elif column.may_hold_na():
                 read[column.number] = column.with_nan()
         return _with_columns(X, read) if read else X
@@ -153,6 +161,12 @@ class TableColumn(NamedTuple):
         values[gaps] = np.nan
         return values.astype(np.float64) if gaps.all() else values
 
+    def numbers(self) -> np.ndarray:
+        """Return the values (n,) as float64; NaN where they are missing."""
+        return np.array(
+            [np.nan if is_missing(value) else value for value in self.values()], dtype=np.float64
+        )
+
     def may_hold_na(self) -> bool:
         """Whether missing values may be of types that do not become NaN when all are converted."""
         dtype = self.data.dtype
@@ -176,6 +190,10 @@ class TableColumn(NamedTuple):
         return self.kind() in ("text", "booleans") or any(
             isinstance(value, str) for value in self.values()
         )
+
+    def holds_text(self) -> bool:
+        """Whether there is text in a column whose type does not tell that it holds numbers."""
+        return self.holds_categories() and any(isinstance(own, str) for own in self.values())
 
     def levels(self, owner: str) -> tuple[Label, ...]:
         """Return the distinct labels, in order.
@@ -226,7 +244,7 @@ def read_training_table(
     owner = type(estimator).__name__
     reader = TableReader.fit(X, categorical_features, owner)
     table = reader.encode(X)
-    with numbers_only(table, owner):
+    with numbers_only(table, owner), _infinity_named(table):
         X, y = validate_data(
             estimator,
             table,
@@ -238,6 +256,20 @@ def read_training_table(
         )
     reader = reader._replace(empty=tuple(np.flatnonzero(np.isnan(X).all(axis=0)).tolist()))
     return reader, reader.without_empty(X), y
+
+
+@contextmanager
+def _infinity_named(table: Any) -> Iterator[None]:
+    """Name the column where scikit-learn refuses an infinite number."""
+    try:
+        yield
+    except ValueError as error:
+        if "infinity" not in str(error):
+            raise
+        for column in table_columns(table):
+            if np.isinf(column.numbers()).any():
+                raise ValueError(f"{error} It is{column.place}.") from error
+        raise
 
 
 def read_table(estimator: Any, X: Any) -> np.ndarray:
@@ -258,7 +290,7 @@ def read_table(estimator: Any, X: Any) -> np.ndarray:
         check_feature_names(estimator, X, reset=False)
         check_n_features(estimator, X, reset=False)
     table = reader.encode(X)
-    with numbers_only(table, reader.owner):
+    with numbers_only(table, reader.owner), _infinity_named(table):
         X = validate_data(
             estimator, table, dtype=np.float64, ensure_all_finite="allow-nan", reset=False
         )
