@@ -1,4 +1,4 @@
-"""Mean targets by level: whose targets are in them, and how few rows are drawn to the mean of all."""
+"""Mean targets by level: whose targets are in them, and what few rows are drawn to."""
 
 import numpy as np
 import pytest
@@ -79,7 +79,7 @@ def test_weights_count_like_repeated_rows():
     y = EFFECTS[CODES] + RNG.normal(size=len(CODES))
     weights = RNG.integers(1, 4, len(CODES)).astype(np.float64)
     weighted = fitted(y, weights)[0].tables[0]
-    means, rows, train, encoding = fitted(y)
+    rows = fitted(y)[1]
     often = np.repeat(np.arange(300), weights[:300].astype(int))
     repeated = WeightedRows(rows.X[often], rows.y[often], np.ones(len(often)))
     copies = TargetMeans.fit(
