@@ -182,13 +182,43 @@ MUTATIONS = [
         "prepare/test_encoders.py::"
         "test_the_functions_of_a_fit_are_the_start_and_what_training_has_changed",
     ),
+    Mutation(
+        "categories: a training row does not see its own target",
+        "_prepare/target_means.py",
+        "own, others = train[fold == number], train[fold != number]",
+        "own, others = train[fold == number], train",
+        "prepare/test_target_means.py::test_the_own_target_of_a_training_row_does_not_count",
+    ),
+    Mutation(
+        "categories: levels are rare by weight",
+        "_prepare/levels.py",
+        "n_frequent = int(np.count_nonzero(shares >= MIN_LEVEL_ROWS))",
+        "n_frequent = int(np.count_nonzero(np.bincount(known) >= MIN_LEVEL_ROWS))",
+        "prepare/test_levels.py::test_rows_of_weight_two_count_like_two_rows",
+    ),
+    Mutation(
+        "categories: an unknown label has the mean of the levels",
+        "functions/supports.py",
+        "unknown = self.shares @ own",
+        "unknown = own[0]",
+        "functions/test_supports.py::"
+        "test_unknown_labels_have_the_mean_of_the_levels_by_their_shares",
+    ),
+    Mutation(
+        "missing numbers: a module passes no NaN to a gradient",
+        "functions/modules.py",
+        "self._at_numbers(x.masked_fill(gaps, 0.0))",
+        "self._at_numbers(x)",
+        "functions/test_category_activation.py::"
+        "test_the_module_of_a_spline_learns_the_value_for_missing_numbers",
+    ),
 ]
 
 
 def run_tests(folder: Path, tests) -> int:
     """Run tests in a copy of the repository; return pytest's exit code."""
     paths = [f"tests/{test}" for test in tests]
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *paths]
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n0", "-p", "no:cacheprovider", *paths]
     return subprocess.run(command, cwd=folder, capture_output=True).returncode
 
 
