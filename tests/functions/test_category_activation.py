@@ -126,7 +126,7 @@ def test_the_value_for_missing_numbers_stays_when_a_spline_is_changed():
 
 
 def test_the_module_of_a_spline_learns_the_value_for_missing_numbers():
-    module = SplineActivation([0, 1], [0, 1], missing=7).as_module(torch.float64)
+    module = SplineActivation([0, 1], [0, 1], "linear", missing=7).as_module(torch.float64)
     x = torch.tensor([float("nan"), 0.25], dtype=torch.float64)
     found = module(x)
     assert found.tolist() == [7.0, 0.25]
