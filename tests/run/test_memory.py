@@ -151,7 +151,8 @@ def test_learning_sees_no_more_rows_than_it_may():
     X = np.random.default_rng(0).normal(size=(61_000, 2))
     problem = problem_of(X, (X[:, 0] > 0).astype(int))
     scaler = CountingScaler()
-    problem = problem._replace(scaled=ScaledColumns(scaler, 2))
+    scaled = ScaledColumns(scaler, np.arange(2), means=np.zeros(2), gaps=np.arange(0))
+    problem = problem._replace(scaled=scaled)
     own = learner(n_restarts=1, n_outer_steps=1)
     model = LearnedActivationMLPClassifier(
         (4,), activation="learned", input_activations=None, batch_size=4096, max_iter=1
