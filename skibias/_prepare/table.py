@@ -159,6 +159,8 @@ class TableColumn(NamedTuple):
 
     def with_nan(self) -> np.ndarray:
         """Return the values (n,) as objects, or as numbers if there are none but missing ones."""
+        if self._is_nullable():
+            return self.numbers()
         values = self.values()
         gaps = np.array([is_missing(value) for value in values], dtype=bool)
         values[gaps] = np.nan
@@ -175,7 +177,18 @@ class TableColumn(NamedTuple):
         dtype = self.data.dtype
         if isinstance(self.data, np.ndarray):
             return dtype.kind == "O"
-        return dtype == nw.Object or (dtype == nw.String and self.data.is_null().all())
+        is_text_of_gaps = dtype == nw.String and self.data.is_null().all()
+        return dtype == nw.Object or self._is_nullable() or is_text_of_gaps
+
+    def _is_nullable(self) -> bool:
+        """Whether numbers are of a type of pandas in which gaps are no NaN, and there are some.
+
+        Not all versions of pandas and scikit-learn convert them.
+        """
+        if isinstance(self.data, np.ndarray) or not self.data.implementation.is_pandas_like():
+            return False
+        is_plain = isinstance(self.data.to_native().dtype, np.dtype)
+        return self.data.dtype.is_numeric() and not is_plain and self.data.is_null().any()
 
     def kind(self) -> str | None:
         """Return the kind of the values, "text", "numbers" or "booleans"; None for others."""
