@@ -4,7 +4,6 @@ Notation
 --------
 n, d : rows and columns
 K, c : heights and channels of a function
-G : heights of the levels of a category
 """
 
 from __future__ import annotations
@@ -99,9 +98,6 @@ def ramp_values(n_knots: int, n_channels: int) -> np.ndarray:
 
 
 def level_values(n_heights: int, n_channels: int, number: int) -> np.ndarray:
-    """Return normal heights (K, c), by which the levels of column ``number`` can be told apart.
-
-    Random heights did better than a channel for each level, also where channels suffice.
-    """
+    """Return normal heights (K, c), by which the levels of column ``number`` can be told apart."""
     generator = np.random.Generator(np.random.PCG64(number))
     return generator.standard_normal((n_heights, n_channels))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from reprlib import repr as short
 from typing import Any, NamedTuple, Self
 
 import narwhals.stable.v2 as nw
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skibias._columns import check_real, numbers_only
 from skibias._levels import is_missing, kind_of_labels, level_codes, plain_label
-from skibias._numbers import is_whole
+from skibias._prepare.chosen_columns import chosen_numbers
 from skibias._sklearn_compat import check_feature_names, check_n_features
 from skibias.functions.category import CategoryActivation, Label
 from skibias.functions.supports import ColumnFunction
@@ -51,7 +50,9 @@ class TableReader(NamedTuple):
         elif isinstance(categorical_features, str):  # "from_dtype"
             chosen = [column for column in columns if column.holds_categories()]
         else:
-            numbers = _chosen_numbers(categorical_features, X, len(columns), owner)
+            frame = as_frame(X)
+            names = [] if frame is None else frame.columns
+            numbers = chosen_numbers(categorical_features, names, len(columns), owner)
             chosen = [columns[number] for number in numbers]
         levels = {column.number: column.levels(owner) for column in chosen}
         return cls(owner, levels, goes_by_dtype=isinstance(categorical_features, str))
@@ -370,35 +371,3 @@ def _with_columns(X: Any, codes: Mapping[int, np.ndarray]) -> Any:
     for number, own in codes.items():
         array[:, number] = own
     return array
-
-
-def _chosen_numbers(chosen: Any, X: Any, n_columns: int, owner: str) -> list[int]:
-    """Return the numbers of the columns that a mask, numbers or names choose."""
-    rule = f"The 'categorical_features' parameter of {owner} must"
-    if getattr(chosen, "ndim", 1) == 0:
-        raise ValueError(
-            f"{rule} be 'from_dtype', None, a mask, names, or numbers. Got {chosen!r}."
-        )
-    chosen = list(chosen)
-    if not chosen:
-        return []
-    if all(isinstance(own, str) for own in chosen):
-        frame = as_frame(X)
-        names = [] if frame is None else frame.columns
-        unknown = [own for own in chosen if own not in names]
-        if unknown:
-            raise ValueError(f"{rule} name columns of X. Got {unknown[0]!r}, which is none.")
-        return [names.index(own) for own in chosen]
-    if all(isinstance(own, (bool, np.bool_)) for own in chosen):
-        if len(chosen) != n_columns:
-            raise ValueError(
-                f"{rule} have an entry for each of the {n_columns} columns where it is a mask. "
-                f"Got {len(chosen)} instead."
-            )
-        return np.flatnonzero(chosen).tolist()
-    if not all(is_whole(own) and -n_columns <= own < n_columns for own in chosen):
-        raise ValueError(
-            f"{rule} be 'from_dtype', None, a mask, names, or numbers of columns from 0 to "
-            f"{n_columns - 1}. Got {short(chosen)} instead."
-        )
-    return sorted({int(own) % n_columns for own in chosen})
