@@ -264,10 +264,10 @@ def column_splines(functions: Sequence[ColumnFunction]) -> ColumnSplines:
     knots[np.arange(counts.max()) < counts[:, None]] = np.concatenate([own for own, _ in parts])
     heights = np.concatenate([own.reshape(len(own), -1) for _, own in parts])
     is_linear = np.array([getattr(own, "extrapolation", "") == "linear" for own in functions])
-    missing = np.full((len(functions), heights.shape[1]), np.nan)
-    for row, function in zip(missing, functions, strict=True):
-        if function.missing is not None:
-            row[:] = function.missing
+    no_value = np.full(heights.shape[1], np.nan)
+    missing = np.concatenate(
+        [no_value if own.missing is None else own.missing.reshape(-1) for own in functions]
+    ).reshape(len(functions), -1)
     arrays = (
         knots,
         counts - 2,
