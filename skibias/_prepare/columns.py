@@ -130,8 +130,24 @@ def _one_hot(support: LevelSupport, codes: np.ndarray) -> np.ndarray:
     return rows
 
 
+class _AppliedFunctions(ColumnEncoder):
+    """Base of the encoders that apply functions which stay as they are."""
+
+    def _apply(self, X: np.ndarray, functions: Sequence[ColumnFunction]) -> np.ndarray:
+        """Return the channels side by side; the engine's form is made at the first call."""
+        own: list[ColumnGroup] | None = vars(self).get("groups")
+        if own is None:
+            own = column_groups(functions)
+            vars(self)["groups"] = own  # frozen dataclasses let no attribute be set otherwise
+        return apply_groups(X, own)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the engine's form, which can be made again, out of pickles."""
+        return {name: value for name, value in vars(self).items() if name != "groups"}
+
+
 @dataclass(frozen=True)
-class FixedFunctions(ColumnEncoder):
+class FixedFunctions(_AppliedFunctions):
     """The channels of one function per column, which stay as they are."""
 
     fixed: list[ColumnFunction]
@@ -141,7 +157,7 @@ class FixedFunctions(ColumnEncoder):
         return sum(function.n_channels or 1 for function in self.fixed)
 
     def encode(self, X: np.ndarray) -> np.ndarray:
-        return apply_functions(X, self.fixed)
+        return self._apply(X, self.fixed)
 
     def functions(self, network: int | None = None) -> list[ColumnFunction]:
         return self.fixed
@@ -187,7 +203,7 @@ class TrainedFunctions(ColumnEncoder):
 
 
 @dataclass(frozen=True)
-class FunctionsByNetwork(ColumnEncoder):
+class FunctionsByNetwork(_AppliedFunctions):
     """Functions of columns that differ from network to network and stay as they are."""
 
     together: list[ColumnFunction]  # of E * c channels, those of the first network first
@@ -204,7 +220,7 @@ class FunctionsByNetwork(ColumnEncoder):
 
     def encode(self, X: np.ndarray) -> np.ndarray:
         """Return (E, n, d')."""
-        columns = apply_functions(X, self.together)
+        columns = self._apply(X, self.together)
         by_network = columns.reshape(*X.shape, self.n_networks, -1).transpose(2, 0, 1, 3)
         return by_network.reshape(*by_network.shape[:2], -1)
 
@@ -215,6 +231,9 @@ class FunctionsByNetwork(ColumnEncoder):
         return [function.take_channels(own) for function in self.together]
 
 
+ColumnGroup = tuple[ColumnSplines, Any, Any]  # functions, their columns, their channels
+
+
 def apply_functions(
     X: np.ndarray, functions: Sequence[ColumnFunction], n_threads: int = 1
 ) -> np.ndarray:
@@ -222,12 +241,13 @@ def apply_functions(
 
     Columns of X that no function is left for do not count.
     """
-    n_channels = np.array([function.n_channels or 1 for function in functions])
-    values = np.empty((len(X), n_channels.sum()))
-    groups = [
-        _column_group(functions, n_channels, np.flatnonzero(n_channels == count))
-        for count in np.unique(n_channels)
-    ]
+    return apply_groups(X, column_groups(functions), n_threads)
+
+
+def apply_groups(X: np.ndarray, groups: Sequence[ColumnGroup], n_threads: int = 1) -> np.ndarray:
+    """Return what `apply_functions` returns for functions in the engine's form."""
+    n_outputs = sum(len(splines.knots) * splines.heights.shape[1] for splines, _, _ in groups)
+    values = np.empty((len(X), n_outputs))
 
     def fill(rows: slice) -> None:
         for splines, columns, channels in groups:
@@ -238,9 +258,18 @@ def apply_functions(
     return values
 
 
+def column_groups(functions: Sequence[ColumnFunction]) -> list[ColumnGroup]:
+    """Return functions in the engine's form, those with as many channels each together."""
+    n_channels = np.array([function.n_channels or 1 for function in functions])
+    return [
+        _column_group(functions, n_channels, np.flatnonzero(n_channels == count))
+        for count in np.unique(n_channels)
+    ]
+
+
 def _column_group(
     functions: Sequence[ColumnFunction], n_channels: np.ndarray, columns: np.ndarray
-) -> tuple[ColumnSplines, Any, Any]:
+) -> ColumnGroup:
     """Return the functions of columns with as many channels each, those columns, their channels.
 
     Where these are all, they are slices, which copy nothing.

@@ -14,8 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skibias._numbers import check_count
-from skibias._prepare.table import read_table, table_columns
-from skibias._run.settings import plain_settings
 from skibias._transformer import IAFTransformer
 from skibias.functions.category import CategoryActivation
 from skibias.plots._estimators import (
@@ -23,8 +21,11 @@ from skibias.plots._estimators import (
     column_names,
     curve_arguments,
     function_names,
+    functions_of,
+    had_gaps,
+    values_reaching,
 )
-from skibias.plots._figure import COLOR_MAP, finish, panels, pyplot
+from skibias.plots._figure import channel_colors, finish, panels, pyplot
 from skibias.plots._levels import draw_counts, draw_levels, level_rows, panel_height
 
 OWNER = "ActivationDisplay"
@@ -35,7 +36,6 @@ N_COLUMNS_BESIDE_NAMES = 3  # where names of levels stand at the left of panels
 PANEL_WIDTH_WITH_NAMES = 3.4  # inches
 MISSING_AT = 1.04  # in widths of a panel
 TITLE_LETTERS = 26  # of a line of a title
-COLOR_RANGE = (0.0, 0.9)  # of the colour map, whose end is too bright on white
 
 
 @dataclass(eq=False, repr=False)
@@ -144,7 +144,7 @@ class ActivationDisplay:
         feature_names = columns if feature_names is None else list(feature_names)
         _check_length("feature_names", feature_names, len(columns), "column")
         input_names = function_names(estimator, feature_names)
-        hidden, inputs = _functions(estimator)
+        hidden, inputs = functions_of(estimator)
         inputs = inputs[:max_features]
         if not hidden and not inputs:
             raise ValueError(
@@ -157,9 +157,9 @@ class ActivationDisplay:
         display = cls._of(
             hidden + inputs,
             hidden_names + input_names[: len(inputs)],
-            reaching=None if X is None else _reaching(estimator, X, len(hidden), inputs),
+            reaching=None if X is None else values_reaching(estimator, X, len(hidden), inputs),
         )
-        gaps = [False] * len(hidden) + _had_gaps(estimator, inputs)
+        gaps = [False] * len(hidden) + had_gaps(estimator, inputs)
         display.missing = [
             own if has_gaps else None
             for own, has_gaps in zip(display.missing or (), gaps, strict=True)
@@ -308,50 +308,6 @@ class ActivationDisplay:
             draw_counts(panel, rows)
 
 
-def _functions(estimator: Any) -> tuple[list[Any], list[Any]]:
-    """Return the functions of hidden layers and of input columns."""
-    if isinstance(estimator, IAFTransformer):
-        return [], list(estimator.activations_)
-    hidden = estimator.activation_
-    hidden = list(hidden) if isinstance(hidden, list) else [hidden]
-    networks = estimator.networks_
-    return hidden if networks.n_layers else [], list(networks.input_functions(0) or [])
-
-
-def _had_gaps(estimator: Any, inputs: Sequence[Any]) -> list[bool]:
-    """Return whether columns had gaps in training rows; of given functions it is not known.
-
-    Categories count as if they had: that of a missing label is shown beside that of unseen ones.
-    """
-    history = estimator.meta_history_
-    history = history if isinstance(estimator, IAFTransformer) else history.get("inputs")
-    if history is None or not len(history["functions"]):
-        return [True] * len(inputs)
-    supports = history["functions"].supports
-    return [
-        isinstance(own, CategoryActivation) or support.has_missing
-        for own, support in zip(inputs, supports, strict=False)
-    ]
-
-
-def _reaching(estimator: Any, X: Any, n_hidden: int, inputs: Sequence[Any]) -> list[np.ndarray]:
-    """Return what reaches the functions of hidden layers, and those of input columns."""
-    with plain_settings():
-        rows = read_table(estimator, X)
-        hidden = []
-        if n_hidden:
-            hidden = [layer.ravel() for layer in estimator.networks_.pre_activations(rows)]
-        if n_hidden == 1:
-            hidden = [np.concatenate(hidden)]
-        if not isinstance(estimator, IAFTransformer):
-            rows = estimator.networks_.target_means.extend(rows)
-    reaching = list(rows.T[: len(inputs)])
-    for number in estimator.table_reader_.levels:
-        if number < len(inputs):
-            reaching[number] = table_columns(X)[number].values()
-    return [*hidden, *reaching]
-
-
 def _flat(values: Any, function: Any) -> np.ndarray:
     """Return numbers (n,), or the labels (n,) of a category as objects."""
     is_category = isinstance(function, CategoryActivation)
@@ -401,16 +357,8 @@ def _panels(ax: Any, n_levels: Sequence[int]) -> np.ndarray:
 def _draw(panel: Any, points: np.ndarray, values: np.ndarray) -> None:
     """Draw one function; several channels go from dark to bright."""
     width = 0.9 if values.shape[1] > 1 else 1.5
-    for channel, color in zip(values.T, _channel_colors(values.shape[1]), strict=True):
+    for channel, color in zip(values.T, channel_colors(values.shape[1]), strict=True):
         panel.plot(points, channel, color=color, linewidth=width)
-
-
-def _channel_colors(n_channels: int) -> Any:
-    from matplotlib import colormaps
-
-    if n_channels == 1:
-        return ["C0"]
-    return colormaps[COLOR_MAP](np.linspace(*COLOR_RANGE, n_channels))
 
 
 def _mark_missing(panel: Any, missing: np.ndarray) -> None:
@@ -419,7 +367,7 @@ def _mark_missing(panel: Any, missing: np.ndarray) -> None:
         np.full(len(missing), MISSING_AT),
         missing,
         s=8,
-        color=_channel_colors(len(missing)),
+        color=channel_colors(len(missing)),
         transform=panel.get_yaxis_transform(),
         clip_on=False,
         zorder=3,

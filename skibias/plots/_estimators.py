@@ -1,4 +1,4 @@
-"""The estimators that displays take, and where their functions are drawn."""
+"""What displays read of an estimator: its functions, their names, and what reaches them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skibias._base_mlp import BaseLearnedActivationMLP
+from skibias._prepare.table import read_table, table_columns
+from skibias._run.settings import plain_settings
+from skibias._transformer import IAFTransformer
 from skibias.functions.category import CategoryActivation
 from skibias.functions.spline import SplineActivation
 
@@ -49,6 +52,52 @@ def function_names(estimator: Any, columns: Sequence[str]) -> list[str]:
         targets = [f"mean of y{number}" for number in range(means.n_targets)]
     further = [f"{columns[number]}: {target}" for number in means.columns for target in targets]
     return [*columns, *further]
+
+
+def functions_of(estimator: Any) -> tuple[list[Any], list[Any]]:
+    """Return the functions of hidden layers and of input columns."""
+    if isinstance(estimator, IAFTransformer):
+        return [], list(estimator.activations_)
+    hidden = estimator.activation_
+    hidden = list(hidden) if isinstance(hidden, list) else [hidden]
+    networks = estimator.networks_
+    return hidden if networks.n_layers else [], list(networks.input_functions(0) or [])
+
+
+def had_gaps(estimator: Any, inputs: Sequence[Any]) -> list[bool]:
+    """Return whether columns had gaps in training rows; of given functions it is not known.
+
+    Categories count as if they had: that of a missing label is shown beside that of unseen ones.
+    """
+    history = estimator.meta_history_
+    history = history if isinstance(estimator, IAFTransformer) else history.get("inputs")
+    if history is None or not len(history["functions"]):
+        return [True] * len(inputs)
+    supports = history["functions"].supports
+    return [
+        isinstance(own, CategoryActivation) or support.has_missing
+        for own, support in zip(inputs, supports, strict=False)
+    ]
+
+
+def values_reaching(
+    estimator: Any, X: Any, n_hidden: int, inputs: Sequence[Any]
+) -> list[np.ndarray]:
+    """Return what reaches the functions of hidden layers, and those of input columns."""
+    with plain_settings():
+        rows = read_table(estimator, X)
+        hidden = []
+        if n_hidden:
+            hidden = [layer.ravel() for layer in estimator.networks_.pre_activations(rows)]
+        if n_hidden == 1:
+            hidden = [np.concatenate(hidden)]
+        if not isinstance(estimator, IAFTransformer):
+            rows = estimator.networks_.target_means.extend(rows)
+    reaching = list(rows.T[: len(inputs)])
+    for number in estimator.table_reader_.levels:
+        if number < len(inputs):
+            reaching[number] = table_columns(X)[number].values()
+    return [*hidden, *reaching]
 
 
 def curve_arguments(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 COLOR_MAP = "viridis"  # legible without colour vision, and in grey
+COLOR_RANGE = (0.0, 0.9)  # of the colour map, whose end is too bright on white
 PAPER_WIDTH = 3.94  # inches, 100 mm
 
 # Parts of the docstrings of displays with one panel, and of those with two.
@@ -105,3 +106,11 @@ def finish(panel: Any) -> None:
             axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     panel.tick_params(labelsize="small")
     panel.spines[["top", "right"]].set_visible(False)
+
+
+def channel_colors(n_channels: int) -> Any:
+    from matplotlib import colormaps
+
+    if n_channels == 1:
+        return ["C0"]
+    return colormaps[COLOR_MAP](np.linspace(*COLOR_RANGE, n_channels))

@@ -1,5 +1,6 @@
 """How columns become what a network reads, the same for all parts of a fit."""
 
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +54,15 @@ def test_functions_that_stay_are_applied_to_their_columns():
     encoder = FixedFunctions(FUNCTIONS)
     np.testing.assert_allclose(encoder.encode(X), expected(FUNCTIONS), atol=1e-12)
     assert encoder.functions(0) == FUNCTIONS
+
+
+def test_what_is_kept_between_calls_is_not_pickled():
+    encoder = FixedFunctions(FUNCTIONS)
+    before = pickle.dumps(encoder)
+    first = encoder.encode(X)
+    np.testing.assert_array_equal(encoder.encode(X), first)
+    assert pickle.dumps(encoder) == before
+    np.testing.assert_array_equal(pickle.loads(before).encode(X), first)
 
 
 def test_trained_functions_read_positions_and_start_from_what_is_given():
