@@ -50,16 +50,18 @@ class TargetMeans(NamedTuple):
             for number, levels in enumerate(categories)
             if levels is not None and len(levels.labels) > MIN_LEVELS
         }
-        targets = _targets(rows, encoding)
-        if not sizes or targets.shape[1] > MAX_TARGETS:
+        is_binary = encoding.classes is not None and encoding.n_outputs == 2
+        n_targets = 1 if is_binary else encoding.n_outputs
+        if not sizes or n_targets > MAX_TARGETS:
             return cls((), ())
+        targets = _targets(rows, encoding)
         tables = [
             _level_means(
                 _codes(rows.X[train, number], size), rows.weights[train], targets[train], size
             )
             for number, size in sizes.items()
         ]
-        return cls(tuple(sizes), tuple(tables), targets.shape[1])
+        return cls(tuple(sizes), tuple(tables), n_targets)
 
     @property
     def n_columns(self) -> int:

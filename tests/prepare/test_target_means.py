@@ -94,6 +94,15 @@ def test_classes_have_one_column_each_and_two_have_one(n_classes, n_columns):
     assert fitted(y, is_classification=True)[0].n_columns == n_columns
 
 
+def test_no_table_of_classes_is_made_where_there_are_no_means(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a table of rows and classes was made")
+
+    y = np.arange(len(CODES)) % (MAX_TARGETS + 1)
+    monkeypatch.setattr(np, "eye", refuse)
+    assert fitted(y, is_classification=True)[0].n_columns == 0
+
+
 def test_few_levels_have_no_means():
     few = TableReader("Model", {0: tuple(range(MIN_LEVELS))})
     X = (CODES % MIN_LEVELS).astype(np.float64)[:, None]
