@@ -47,6 +47,7 @@ from skibias._typing import OptimizerName, RandomState, Sharing
 from skibias.engine.optim import OPTIMIZERS
 from skibias.functions.fixed import ACTIVATION_NAMES
 from skibias.functions.spline import SplineActivation
+from skibias.functions.supports import ColumnFunction
 
 LEARNING_WIDTH = 64  # of the networks that functions are learned in, at most
 
@@ -97,7 +98,7 @@ class BaseLearnedActivationMLP(ReadsTables, EstimatorWithParts):
         *,
         activation: str | SplineActivation | Sequence[SplineActivation] = "auto",
         prefactor: float | None = None,
-        input_activations: str | BaseEstimator | Sequence[SplineActivation] | None = "auto",
+        input_activations: str | BaseEstimator | Sequence[ColumnFunction] | None = "auto",
         sharing: Sharing = "network",
         learner: ActivationLearner | None = None,
         scaling: str | None = "auto",
@@ -299,7 +300,7 @@ class BaseLearnedActivationMLP(ReadsTables, EstimatorWithParts):
         raise NotImplementedError
 
     @property
-    def input_activations_(self) -> list[SplineActivation] | None:
+    def input_activations_(self) -> list[ColumnFunction] | None:
         """Functions of the input columns."""
         return self.networks_.input_functions()
 

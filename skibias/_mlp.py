@@ -27,6 +27,7 @@ from skibias._sklearn_compat import StrOptions
 from skibias._train.calibration import fit_calibration
 from skibias._typing import OptimizerName, RandomState, Sharing
 from skibias.functions.spline import SplineActivation
+from skibias.functions.supports import ColumnFunction
 
 
 class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
@@ -70,7 +71,7 @@ class LearnedActivationMLPClassifier(ClassifierMixin, BaseLearnedActivationMLP):
         *,
         activation: str | SplineActivation | Sequence[SplineActivation] = "auto",
         prefactor: float | None = None,
-        input_activations: str | BaseEstimator | Sequence[SplineActivation] | None = "auto",
+        input_activations: str | BaseEstimator | Sequence[ColumnFunction] | None = "auto",
         sharing: Sharing = "network",
         learner: ActivationLearner | None = None,
         scaling: str | None = "auto",

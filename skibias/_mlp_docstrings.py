@@ -39,7 +39,8 @@ PARAMETERS = """hidden_layer_sizes : tuple of int, default=(256, 256)
         whose type says so: in frames of pandas, polars and others ``category``, ``Enum``, strings,
         objects that are strings, and booleans; in arrays of objects, strings and booleans. None
         takes all columns for numbers.
-        Without learned functions, a category has one input for each of its levels.
+        A category of more than 8 levels also has target means: the mean targets of its levels, as
+        further columns of numbers. Without learned functions, a category has one input per level.
     optimizer : {"rmsprop", "adam", "momentum", "sgd"}, default="rmsprop"
     learning_rate : float, default=0.001
     label_smoothing : float, default=0.1
@@ -94,8 +95,8 @@ ATTRIBUTES = """activation_ : callable on arrays and tensors, or list of them
         function. A list with one per hidden layer if ``sharing="layer"``.
     input_activations_ : list of SplineActivation and CategoryActivation, or None
         One function per column, with knots in the units of X, or the levels of a category. Those of
-        target means of categories come last (see Notes). None if columns are only scaled. If every
-        network trained its own, the channels of the first network come first.
+        target means come last. None if columns are only scaled. If every network trained its own,
+        the channels of the first network come first.
     categories_ : list
         Labels of each column in order, or None where it holds numbers.
     candidates_ : dict of ndarray
